@@ -1,0 +1,99 @@
+//! Calendar dates: the resolution of every event time and as-of here.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{Datelike as _, Days, NaiveDate};
+use serde::{Deserialize, Serialize};
+
+/// A day, written `2020-12-30`; ordered in time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Date(NaiveDate);
+
+/// A text is no day.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no date: write a day of the calendar as YYYY-MM-DD")]
+pub struct DateError(String);
+
+impl Date {
+    /// The day that Unix time and Arrow's `date32` count from.
+    const EPOCH: NaiveDate = NaiveDate::from_ymd_opt(1970, 1, 1).expect("the epoch is a day");
+
+    /// Gives today's date, in UTC, so that a job means the same day on every machine.
+    pub fn today() -> Self {
+        Self(chrono::Utc::now().date_naive())
+    }
+
+    /// Takes a count of days since 1970-01-01, as Arrow's `date32` holds a day; none outside years 0 to 9999.
+    pub fn from_days(days: i32) -> Option<Self> {
+        let distance = Days::new(u64::from(days.unsigned_abs()));
+        let day =
+            if days < 0 { Self::EPOCH.checked_sub_days(distance) } else { Self::EPOCH.checked_add_days(distance) };
+        day.filter(|day| (0..=9999).contains(&day.year())).map(Self)
+    }
+
+    /// Gives the count of days since 1970-01-01.
+    pub fn days(self) -> i32 {
+        i32::try_from((self.0 - Self::EPOCH).num_days()).expect("years 0 to 9999 fit 32 bits of days")
+    }
+}
+
+impl FromStr for Date {
+    type Err = DateError;
+    fn from_str(text: &str) -> Result<Self, DateError> {
+        let refused = || DateError(text.chars().take(40).collect::<String>().escape_default().to_string());
+        // chrono also takes `2020-1-2` and signs; a date here has one spelling.
+        if text.len() != 10 || !text.is_ascii() || text.starts_with(['+', '-']) {
+            return Err(refused());
+        }
+        NaiveDate::parse_from_str(text, "%Y-%m-%d").map(Self).map_err(|_| refused())
+    }
+}
+
+impl TryFrom<String> for Date {
+    type Error = DateError;
+    fn try_from(text: String) -> Result<Self, DateError> {
+        text.parse()
+    }
+}
+
+impl From<Date> for String {
+    fn from(date: Date) -> String {
+        date.to_string()
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.format("%Y-%m-%d"))
+    }
+}
+
+impl fmt::Debug for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_days() {
+        let check = |text: &str, days: i32| {
+            let date: Date = text.parse().expect("a day");
+            assert_eq!((date.days(), date.to_string().as_str()), (days, text));
+            assert_eq!(Date::from_days(days), Some(date));
+        };
+        check("1970-01-01", 0);
+        check("1969-12-31", -1);
+        check("2020-02-29", 18_321);
+        check("3021-09-18", 384_112);
+        for bad in ["", "2021-02-29", "2020-1-02", "2020-12-30 ", "20-12-2020", "+020-01-01", "2020/12/30"] {
+            assert!(bad.parse::<Date>().is_err(), "{bad:?}");
+        }
+        assert_eq!(Date::from_days(i32::MAX), None);
+    }
+}

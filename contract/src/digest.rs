@@ -1,0 +1,112 @@
+//! SHA-256 digests, written `sha256:<64 hexadecimal digits>` wherever a person or a file sees them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// A SHA-256 digest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest([u8; 32]);
+
+/// A text is not `sha256:` and 64 lower-case hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no digest: write `sha256:` and 64 lower-case hexadecimal digits")]
+pub struct DigestError(String);
+
+impl Digest {
+    /// Takes the 32 bytes of a digest.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Hashes the bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Hashes all that the reader gives, a block at a time.
+    ///
+    /// # Errors
+    /// Whatever the reader answers.
+    pub fn of_reader(mut reader: impl std::io::Read) -> std::io::Result<Self> {
+        let mut hasher = Sha256::new();
+        let mut block = vec![0; 1 << 16];
+        loop {
+            match reader.read(&mut block)? {
+                0 => return Ok(Self(hasher.finalize().into())),
+                count => hasher.update(&block[..count]),
+            }
+        }
+    }
+
+    /// Gives the 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Gives the 64 hexadecimal digits alone, as in-toto writes a digest.
+    pub fn hex(&self) -> String {
+        hex::encode(self.0)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = DigestError;
+    fn from_str(text: &str) -> Result<Self, DigestError> {
+        let refused = || DigestError(text.chars().take(80).collect::<String>().escape_default().to_string());
+        let digits = text.strip_prefix("sha256:").ok_or_else(refused)?;
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(digits, &mut bytes).map_err(|_| refused())?;
+        if digits.bytes().any(|b| b.is_ascii_uppercase()) { Err(refused()) } else { Ok(Self(bytes)) }
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = DigestError;
+    fn try_from(text: String) -> Result<Self, DigestError> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> String {
+        digest.to_string()
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{}", self.hex())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_form() {
+        // The digest of nothing, from FIPS 180-4's examples.
+        let text = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(Digest::of(b"").to_string(), text);
+        assert_eq!(text.parse(), Ok(Digest::of(b"")));
+        assert!(text.to_uppercase().parse::<Digest>().is_err());
+        assert!(text[7..].parse::<Digest>().is_err());
+        assert!(text[..70].parse::<Digest>().is_err());
+    }
+
+    #[test]
+    fn a_reader_is_hashed_whole() {
+        let bytes = vec![7; 200_000];
+        assert_eq!(Digest::of_reader(&bytes[..]).expect("a slice reads"), Digest::of(&bytes));
+    }
+}

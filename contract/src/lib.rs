@@ -1,0 +1,13 @@
+//! What the feature job, the approver and the host must agree on.
+//!
+//! Read in this order: the words ([`ids`], [`digest`], [`date`]), what a model reads ([`view`], [`record`]), what it is
+//! ([`card`]), who said so ([`key`], [`trust`], [`approval`]), and the file that carries it all ([`section`], [`seal`]).
+
+pub mod canonical;
+pub mod card;
+pub mod date;
+pub mod digest;
+pub mod exact;
+pub mod ids;
+pub mod record;
+pub mod view;

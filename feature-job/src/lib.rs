@@ -1,0 +1,1 @@
+//! The feature job: loans to features, features to a trained model, a trained model to a signed component.

@@ -1,0 +1,1 @@
+//! The guest: a model's parameters and how they score a row.

@@ -1,0 +1,1 @@
+//! The host: keeps features, verifies and runs models, and answers by user id.

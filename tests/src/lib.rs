@@ -1,0 +1,1 @@
+//! End-to-end tests: real binaries, real sockets, a temporary folder each; one file for each story or fault.
