@@ -1,1 +1,3 @@
 //! The host: keeps features, verifies and runs models, and answers by user id.
+
+pub mod engine;
