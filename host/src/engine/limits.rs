@@ -7,7 +7,8 @@ use super::error::EngineError;
 pub struct EngineLimits {
     /// How long a call may run, in milliseconds. A row takes microseconds: past this the guest hangs.
     pub deadline_ms: u64,
-    /// The most linear memory of an instance, in bytes. A forest of 100 trees of depth 8 takes under 2 MiB.
+    /// The most linear memory of an instance, in bytes. A forest of 100 trees of depth 8 takes under 2 MiB; unbounded
+    /// trees on a million rows take tens. Instances share what they do not write.
     pub memory_bytes_max: usize,
     /// The most elements of a table; a guest's table only holds its own few function pointers.
     pub table_elements_max: usize,
@@ -24,8 +25,8 @@ pub struct EngineLimits {
     pub module: ModuleLimits,
 }
 
-/// The bounds of a module's structure, checked before it is compiled. The template has about 60 functions and 24 KB of
-/// code; a model adds data only.
+/// The bounds of a module's structure, checked before it is compiled. The template has under 100 KB,
+/// code and data; a model adds data only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModuleLimits {
     /// The most bytes of the file.
@@ -54,7 +55,7 @@ impl Default for EngineLimits {
     fn default() -> Self {
         Self {
             deadline_ms: 20,
-            memory_bytes_max: 64 << 20,
+            memory_bytes_max: 256 << 20,
             table_elements_max: 10_000,
             stack_bytes_max: 512 << 10,
             call_rows_max: 1024,
@@ -68,12 +69,12 @@ impl Default for EngineLimits {
 impl Default for ModuleLimits {
     fn default() -> Self {
         Self {
-            module_bytes_max: 32 << 20,
+            module_bytes_max: 256 << 20,
             functions_max: 2_000,
             code_bytes_max: 1 << 20,
             function_bytes_max: 128 << 10,
             data_segments_max: 10_000,
-            memory_pages_max: 1_024,
+            memory_pages_max: 4_096,
             tables_max: 4,
             table_elements_max: 10_000,
             entries_max: 2_000,

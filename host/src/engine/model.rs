@@ -55,13 +55,18 @@ impl CompiledModel {
         answer
     }
 
-    /// Makes instances until `count` of them (at most `warm_instances_max`) wait for calls.
+    /// Makes instances until `count` of them (at most `warm_instances_max`) wait for calls, each having scored `rows`
+    /// once: so the pages of its memory that a call touches are mapped.
     ///
     /// # Errors
-    /// [`ScoreError`]: an instance could not be made.
-    pub fn warm(&self, count: usize) -> Result<(), ScoreError> {
+    /// [`ScoreError`]: an instance could not be made, or does not score the rows.
+    pub fn warm(&self, count: usize, rows: &[f64]) -> Result<(), ScoreError> {
+        let wanted = self.rows_count(rows)?;
         for _ in self.idle_count()..count.min(self.engine.limits().warm_instances_max) {
-            let instance = self.instance()?;
+            let mut instance = self.instance()?;
+            if wanted > 0 {
+                instance.score(rows, self.engine.limits()).and_then(|scores| check(scores, wanted))?;
+            }
             self.put_back(instance);
         }
         Ok(())

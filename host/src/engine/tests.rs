@@ -100,7 +100,7 @@ fn instances_are_kept_warm_and_replaced_in_time() {
     let limits = EngineLimits { instance_calls_max: 3, warm_instances_max: 2, ..EngineLimits::default() };
     let engine = Engine::new(limits).expect("the limits are fine");
     let model = engine.compile(&constant(0.25, WIDTH), WIDTH).expect("compiles");
-    model.warm(8).expect("instances can be made");
+    model.warm(8, &[]).expect("instances can be made");
     assert_eq!(model.idle_count(), 2);
     for _ in 0..6 {
         model.score(&[0.0; 2]).expect("no fault");
@@ -173,7 +173,7 @@ fn only_the_structure_of_a_model_is_admitted() {
     check(&wat("(component (core module (func) (start 0)))"), &limits, "start_function");
     check(&wat("(component (component (core module)))"), &limits, "nested");
     check(&wat("(component (component) (component))"), &limits, "nested");
-    check(&wat("(component (core module (memory 1025)))"), &limits, "too_large");
+    check(&wat("(component (core module (memory 4097)))"), &limits, "too_large");
     check(&wat("(component (core module (memory 1) (memory 1)))"), &limits, "too_large");
     check(&wat("(component (core module (memory i64 1)))"), &limits, "unexpected_section");
     check(&wat("(component (core module (table 10001 funcref)))"), &limits, "too_large");
@@ -225,7 +225,7 @@ fn a_module_that_starts_too_large_is_no_instance() {
         (func (export \"countersign:model/scorer@1.0.0#score\") (param i32 i32) (result i32) (i32.const 0))
         (func (export \"countersign:model/scorer@1.0.0#explain\") (param i32 i32) (result i32) (i32.const 0)))";
     let model = engine.compile(&encode(wat), WIDTH).expect("1 MiB and a page is within the structure's bound");
-    assert_eq!(model.warm(1), Err(ScoreError::Memory { bytes_max: 1 << 20 }));
+    assert_eq!(model.warm(1, &[]), Err(ScoreError::Memory { bytes_max: 1 << 20 }));
     assert_eq!(model.score(&[0.0; 2]), Err(ScoreError::Memory { bytes_max: 1 << 20 }));
 }
 
