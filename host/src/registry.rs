@@ -18,6 +18,8 @@ mod steps;
 mod watch;
 
 #[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -70,8 +72,7 @@ impl Registry {
     /// [`RegistryError`]: the trust policy, the ledger or the folder cannot be used, or no thread can be started.
     pub fn open(config: RegistryConfig, engine: Engine) -> Result<Self, RegistryError> {
         let approved = config.approved_dir();
-        std::fs::create_dir_all(&approved)
-            .map_err(|cause| RegistryError::Folder { path: approved.clone(), cause })?;
+        std::fs::create_dir_all(&approved).map_err(|cause| RegistryError::Folder { path: approved.clone(), cause })?;
         let trust_stamp = file::stamp(&config.trust_path).ok();
         let policy = TrustPolicy::load(&config.trust_path)?;
         let ledger = ledger::Ledger::open(&config.data_dir)?;

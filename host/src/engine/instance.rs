@@ -31,7 +31,7 @@ impl Instance {
         let mut store = Store::new(pre.engine(), guard);
         store.limiter(|guard| guard);
         store.epoch_deadline_trap();
-        store.set_epoch_deadline(limits.deadline_ticks());
+        store.set_epoch_deadline(ticks(limits.proof_deadline_ms));
         match pre.instantiate(&mut store) {
             Ok(model) => Ok(Self { store, model, calls: 0 }),
             Err(_) if store.data().memory_refused => Err(ScoreError::Memory { bytes_max: limits.memory_bytes_max }),
@@ -40,14 +40,14 @@ impl Instance {
     }
 
     /// Calls the guest. After an error other than a refusal the instance's state is unknown: drop it.
-    pub(super) fn score(&mut self, rows: &[f64], limits: &EngineLimits) -> Result<Vec<f64>, ScoreError> {
+    pub(super) fn score(&mut self, rows: &[f64], deadline_ms: u64) -> Result<Vec<f64>, ScoreError> {
         self.calls += 1;
         // The whole call is under it: lowering the rows, scoring, and freeing the answer run guest code.
-        self.store.set_epoch_deadline(limits.deadline_ticks());
+        self.store.set_epoch_deadline(ticks(deadline_ms));
         match self.model.countersign_model_scorer().call_score(&mut self.store, rows) {
             Ok(Ok(scores)) => Ok(scores),
             Ok(Err(refusal)) => Err(ScoreError::Refused(refusal.into())),
-            Err(error) => Err(self.failure(&error, limits)),
+            Err(error) => Err(self.failure(&error, deadline_ms)),
         }
     }
 
@@ -56,16 +56,22 @@ impl Instance {
         self.calls
     }
 
-    fn failure(&self, error: &wasmtime::Error, limits: &EngineLimits) -> ScoreError {
-        if self.store.data().memory_refused {
-            return ScoreError::Memory { bytes_max: limits.memory_bytes_max };
+    fn failure(&self, error: &wasmtime::Error, deadline_ms: u64) -> ScoreError {
+        let guard = self.store.data();
+        if guard.memory_refused {
+            return ScoreError::Memory { bytes_max: guard.memory_bytes_max };
         }
         match error.downcast_ref::<Trap>() {
-            Some(Trap::Interrupt) => ScoreError::Deadline { deadline_ms: limits.deadline_ms },
+            Some(Trap::Interrupt) => ScoreError::Deadline { deadline_ms },
             Some(trap) => ScoreError::Trap(trap.to_string()),
             None => ScoreError::Boundary(format!("{error:#}")),
         }
     }
+}
+
+/// Gives a deadline in ticks. The current tick has begun already, hence one more: never early.
+fn ticks(deadline_ms: u64) -> u64 {
+    deadline_ms + 1
 }
 
 impl ResourceLimiter for Guard {

@@ -5,8 +5,11 @@ use super::error::EngineError;
 /// The bounds of every call, and of what stays warm between calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineLimits {
-    /// How long a call may run, in milliseconds. A row takes microseconds: past this the guest hangs.
+    /// How long a call may run, in milliseconds of the clock. A row takes microseconds; the rest is for a thread that
+    /// waits for a processor on a loaded machine, where a healthy guest must not be stopped.
     pub deadline_ms: u64,
+    /// How long a call may run that proves or warms up a model, off the request path and with its memory still cold.
+    pub proof_deadline_ms: u64,
     /// The most linear memory of an instance, in bytes. A forest of 100 trees of depth 8 takes under 2 MiB; unbounded
     /// trees on a million rows take tens. Instances share what they do not write.
     pub memory_bytes_max: usize,
@@ -54,7 +57,8 @@ pub struct ModuleLimits {
 impl Default for EngineLimits {
     fn default() -> Self {
         Self {
-            deadline_ms: 20,
+            deadline_ms: 100,
+            proof_deadline_ms: 2_000,
             memory_bytes_max: 256 << 20,
             table_elements_max: 10_000,
             stack_bytes_max: 512 << 10,
@@ -84,15 +88,11 @@ impl Default for ModuleLimits {
 }
 
 impl EngineLimits {
-    /// Gives the deadline in ticks. The current tick has begun already, hence one more: never early.
-    pub(super) fn deadline_ticks(&self) -> u64 {
-        self.deadline_ms + 1
-    }
-
     /// Checks what would make every call fail, or put the process at risk.
     pub(super) fn check(&self) -> Result<(), EngineError> {
         let check = |fine: bool, what: &'static str| if fine { Ok(()) } else { Err(EngineError::Limit(what)) };
         check((1..=60_000).contains(&self.deadline_ms), "deadline_ms must be from 1 to 60000")?;
+        check((1..=60_000).contains(&self.proof_deadline_ms), "proof_deadline_ms must be from 1 to 60000")?;
         check((64 << 10..=4 << 30).contains(&self.memory_bytes_max), "memory_bytes_max must be from 64 KiB to 4 GiB")?;
         check((64 << 10..=1 << 20).contains(&self.stack_bytes_max), "stack_bytes_max must be from 64 KiB to 1 MiB")?;
         check((1..=65_536).contains(&self.call_rows_max), "call_rows_max must be from 1 to 65536")?;

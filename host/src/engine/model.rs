@@ -32,23 +32,22 @@ impl CompiledModel {
     /// # Errors
     /// [`ScoreError`]: the rows are none, or the guest failed; the next call is not affected.
     pub fn score(&self, rows: &[f64]) -> Result<Vec<f64>, ScoreError> {
+        self.score_within(rows, self.engine.limits().deadline_ms)
+    }
+
+    /// Scores rows under another deadline, in milliseconds.
+    ///
+    /// # Errors
+    /// Those of [`score`](Self::score).
+    pub fn score_within(&self, rows: &[f64], deadline_ms: u64) -> Result<Vec<f64>, ScoreError> {
         let wanted = self.rows_count(rows)?;
         if wanted == 0 {
             return Ok(Vec::new());
         }
-        let (limits, counters) = (self.engine.limits(), self.engine.counters());
+        let counters = self.engine.counters();
         EngineCounters::add(&counters.calls, 1);
         EngineCounters::add(&counters.rows, wanted as u64);
-        let idle = self.idle().pop();
-        let mut instance = match idle {
-            Some(instance) => instance,
-            None => self.instance()?,
-        };
-        let answer = instance.score(rows, limits).and_then(|scores| check(scores, wanted));
-        // A guest that has trapped or answered nonsense is not asked again; one that refuses is still whole.
-        if matches!(answer, Ok(_) | Err(ScoreError::Refused(_))) {
-            self.put_back(instance);
-        }
+        let answer = self.call(rows, wanted, deadline_ms);
         if let Err(error) = &answer {
             self.count(error);
         }
@@ -61,11 +60,11 @@ impl CompiledModel {
     /// # Errors
     /// [`ScoreError`]: an instance could not be made, or does not score the rows.
     pub fn warm(&self, count: usize, rows: &[f64]) -> Result<(), ScoreError> {
-        let wanted = self.rows_count(rows)?;
-        for _ in self.idle_count()..count.min(self.engine.limits().warm_instances_max) {
+        let (wanted, limits) = (self.rows_count(rows)?, self.engine.limits());
+        for _ in self.idle_count()..count.min(limits.warm_instances_max) {
             let mut instance = self.instance()?;
             if wanted > 0 {
-                instance.score(rows, self.engine.limits()).and_then(|scores| check(scores, wanted))?;
+                instance.score(rows, limits.proof_deadline_ms).and_then(|scores| check(scores, wanted))?;
             }
             self.put_back(instance);
         }
@@ -93,6 +92,17 @@ impl CompiledModel {
         }
         let (count, rows_max) = (rows.len() / self.width, self.engine.limits().call_rows_max);
         if count > rows_max { Err(ScoreError::TooManyRows { rows: count, rows_max }) } else { Ok(count) }
+    }
+
+    fn call(&self, rows: &[f64], wanted: usize, deadline_ms: u64) -> Result<Vec<f64>, ScoreError> {
+        let idle = self.idle().pop();
+        let mut instance = idle.map_or_else(|| self.instance(), Ok)?;
+        let answer = instance.score(rows, deadline_ms).and_then(|scores| check(scores, wanted));
+        // A guest that has trapped or answered nonsense is not asked again; one that refuses is still whole.
+        if matches!(answer, Ok(_) | Err(ScoreError::Refused(_))) {
+            self.put_back(instance);
+        }
+        answer
     }
 
     fn instance(&self) -> Result<Instance, ScoreError> {

@@ -34,20 +34,16 @@ fn check(fault: &str, wanted: ScoreError) {
     assert_eq!(model.score(&[0.0; 2]).expect("no fault"), [0.5], "{fault}");
     let figures = engine.counters().figures();
     assert_eq!(figures.calls, 7, "{fault}");
-    let counted =
-        figures.deadlines + figures.memory + figures.traps + figures.bad_outputs + figures.refusals;
+    let counted = figures.deadlines + figures.memory + figures.traps + figures.bad_outputs + figures.refusals;
     assert_eq!(counted, 3, "{fault}: {figures:?}");
 }
 
 #[test]
 fn each_fault_has_its_error_and_the_next_call_is_served() {
-    check("(loop $ever (br $ever))", ScoreError::Deadline { deadline_ms: 20 });
+    check("(loop $ever (br $ever))", ScoreError::Deadline { deadline_ms: 100 });
     check("unreachable", ScoreError::Trap("wasm trap: wasm `unreachable` instruction executed".to_owned()));
     check("(drop (call $deep (i32.const 0)))", ScoreError::Trap("wasm trap: call stack exhausted".to_owned()));
-    check(
-        "(loop $more (drop (memory.grow (i32.const 1))) (br $more))",
-        ScoreError::Memory { bytes_max: 1 << 20 },
-    );
+    check("(loop $more (drop (memory.grow (i32.const 1))) (br $more))", ScoreError::Memory { bytes_max: 1 << 20 });
     check("(return (call $answer (i32.const 1) (f64.const nan)))", ScoreError::OutputNotFinite { row: 0 });
     check("(return (call $answer (i32.const 1) (f64.const inf)))", ScoreError::OutputNotFinite { row: 0 });
     check("(return (call $answer (i32.const 2) (f64.const 0)))", ScoreError::OutputLength { got: 2, wanted: 1 });
@@ -81,7 +77,7 @@ fn a_deadline_is_neither_early_nor_much_too_late() {
     let start = Instant::now();
     assert!(matches!(model.score(&[1.0, 0.0]), Err(ScoreError::Deadline { .. })));
     let took = start.elapsed();
-    assert!(took >= Duration::from_millis(20) && took < Duration::from_secs(5), "{took:?}");
+    assert!(took >= Duration::from_millis(100) && took < Duration::from_secs(5), "{took:?}");
 }
 
 #[test]
@@ -177,11 +173,7 @@ fn only_the_structure_of_a_model_is_admitted() {
     check(&wat("(component (core module (memory 1) (memory 1)))"), &limits, "too_large");
     check(&wat("(component (core module (memory i64 1)))"), &limits, "unexpected_section");
     check(&wat("(component (core module (table 10001 funcref)))"), &limits, "too_large");
-    check(
-        &wat("(component (core module (tag)))"),
-        &limits,
-        "unexpected_section",
-    );
+    check(&wat("(component (core module (tag)))"), &limits, "unexpected_section");
     for small in [
         ModuleLimits { module_bytes_max: fine.len() - 1, ..ModuleLimits::default() },
         ModuleLimits { functions_max: 3, ..ModuleLimits::default() },
@@ -212,7 +204,8 @@ fn what_the_sandbox_lacks_does_not_compile() {
         assert_eq!(error.code(), "not_compilable", "{error}");
     }
     // The right name with the wrong interface behind it.
-    let wat = "(component (core module) (instance $empty) (export \"countersign:model/scorer@1.0.0\" (instance $empty)))";
+    let wat =
+        "(component (core module) (instance $empty) (export \"countersign:model/scorer@1.0.0\" (instance $empty)))";
     let error = engine.compile(&wat::parse_str(wat).expect("valid WAT"), WIDTH).expect_err("no functions");
     assert_eq!(error.code(), "not_compilable", "{error}");
 }

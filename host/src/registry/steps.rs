@@ -30,9 +30,10 @@ pub(super) fn compile(verified: Verified<'_>, engine: &Engine) -> Result<Compile
 impl Compiled {
     /// Runs the golden vectors, then warms up instances.
     pub(super) fn prove(self, warm_instances: usize) -> Result<Proven, Reason> {
+        let deadline_ms = self.model.engine().limits().proof_deadline_ms;
         for (chunk, golden) in self.card.golden.chunks(GOLDEN_CHUNK_ROWS).enumerate() {
             let rows: Vec<f64> = golden.iter().flat_map(GoldenVector::values).collect();
-            let scores = self.model.score(&rows).map_err(|error| {
+            let scores = self.model.score_within(&rows, deadline_ms).map_err(|error| {
                 Reason::new("golden_failed", format!("the golden vectors cannot be scored: {error}"))
             })?;
             let same = |(golden, score): (&GoldenVector, &f64)| golden.scores[0].get().to_bits() == score.to_bits();

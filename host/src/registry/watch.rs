@@ -48,9 +48,9 @@ fn watcher(catalog: &Catalog, shared: &Arc<Shared>) -> Option<RecommendedWatcher
     let wake = shared.wake.clone();
     let handler = move |event: notify::Result<Event>| {
         // Our own reading must not wake us; an error may mean lost events, and does.
-        let reading = event.is_ok_and(|event| {
-            matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write))
-        });
+        let reading = event.is_ok_and(
+            |event| matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write)),
+        );
         if !reading {
             let _ = wake.try_send(());
         }

@@ -48,9 +48,8 @@ impl Catalog {
             }
         }
         let live = model.live;
-        let standbys = model.versions.iter_mut().rev().filter(|(version, entry)| {
-            Some(**version) != live && entry.ready.is_some()
-        });
+        let standbys =
+            model.versions.iter_mut().rev().filter(|(version, entry)| Some(**version) != live && entry.ready.is_some());
         for (_, entry) in standbys.skip(self.config.standbys_max) {
             entry.ready = None;
             changed = true;
