@@ -10,10 +10,10 @@ use contract::card::ModelCard;
 use contract::digest::Digest;
 use contract::ids::ModelName;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::problem::Problem;
 use super::{App, json_response};
+use crate::registry::{ModelStatus, VersionStatus};
 
 /// The models as requests see them: the registry, or a test's own.
 pub trait Models: Send + Sync {
@@ -22,9 +22,11 @@ pub trait Models: Send + Sync {
     /// Gives the live version of the model that answers where a request names none.
     fn live_default(&self) -> Option<Arc<dyn Live>>;
     /// Gives all models with their versions, for people.
-    fn list(&self) -> Vec<Value>;
+    fn list(&self) -> Vec<ModelStatus>;
     /// Gives one model with its versions, or none if nothing of that name was ever seen.
-    fn show(&self, name: &ModelName) -> Option<Value>;
+    fn show(&self, name: &ModelName) -> Option<ModelStatus>;
+    /// Gives the refused files whose name suggests no model.
+    fn unnamed(&self) -> Vec<VersionStatus>;
     /// Tells whether predictions can be served, or why not.
     ///
     /// # Errors
@@ -34,14 +36,13 @@ pub trait Models: Send + Sync {
     fn figures(&self) -> ModelFigures;
 }
 
-/// One version that serves; a request holds it from entry to end, whatever goes live meanwhile.
+/// One version that serves; a request holds it from entry to end, whatever goes live meanwhile. It reads the view that
+/// the host serves: a model of another view does not go live.
 pub trait Live: Send + Sync {
     /// Gives the model's card.
     fn card(&self) -> &ModelCard;
     /// Gives the module's digest.
     fn digest(&self) -> Digest;
-    /// Gives the digest of the view that the model reads.
-    fn view(&self) -> Digest;
     /// Scores rows of the view's width.
     ///
     /// # Errors
@@ -76,12 +77,14 @@ pub struct ModelFigures {
 
 #[derive(Serialize)]
 struct List {
-    models: Vec<Value>,
+    models: Vec<ModelStatus>,
+    /// Files refused under a name that suggests no model.
+    refused_files: Vec<VersionStatus>,
 }
 
 /// Answers `GET /v1/models`.
 pub async fn list(State(app): State<Arc<App>>) -> Response<Body> {
-    json_response(&List { models: app.models.list() })
+    json_response(&List { models: app.models.list(), refused_files: app.models.unnamed() })
 }
 
 /// Answers `GET /v1/models/{name}`.

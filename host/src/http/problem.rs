@@ -44,12 +44,15 @@ pub enum Problem {
     /// No model is live yet.
     #[error("no model is live: approve one, and see /v1/models for what was refused")]
     NoLiveModel,
-    /// Record and model were made for different views.
-    #[error("the user's features follow view {record}, but view {wanted} is needed: publish the features again")]
+    /// Several models are live, and none is the default.
+    #[error("several models are live: name one with ?model=")]
+    ModelNeeded,
+    /// The record was made for another view than the host serves.
+    #[error("the user's features follow view {record}, the host serves {wanted}: publish the features again")]
     ViewMismatch {
         /// The record's view.
         record: Digest,
-        /// The model's, or the host's.
+        /// The host's.
         wanted: Digest,
     },
     /// The model did not answer.
@@ -134,6 +137,7 @@ impl Problem {
             Self::UnknownUser(_) => (S::NOT_FOUND, "unknown_user", "unknown user"),
             Self::UnknownModel(_) => (S::NOT_FOUND, "unknown_model", "unknown model"),
             Self::NoLiveModel => (S::SERVICE_UNAVAILABLE, "no_live_model", "no live model"),
+            Self::ModelNeeded => (S::BAD_REQUEST, "model_needed", "several models are live"),
             Self::ViewMismatch { .. } => {
                 (S::SERVICE_UNAVAILABLE, "view_mismatch", "features and model follow different views")
             }

@@ -76,7 +76,6 @@ pub async fn features(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response<Body>, Problem> {
     let record = stored(&app, id)?;
-    fits(&record, app.view, app.view_digest)?;
     Ok(json_response(&Features {
         user_id: record.entity,
         event_time: record.event_time,
@@ -97,7 +96,6 @@ pub async fn prediction(
     // The one snapshot of the model: whatever goes live from here on, this request keeps it.
     let live = live(&app, name)?;
     let card = live.card();
-    fits(&record, &card.view, live.view())?;
     // On this worker: a row takes microseconds, handing it to another thread would take longer.
     let probability = one_score(&*live, &record.values)?;
     Ok(json_response(&Prediction {
@@ -108,7 +106,7 @@ pub async fn prediction(
         calibrated: card.output.kind == OutputKind::Probability,
         decision: card.output.decide(probability),
         threshold: card.output.threshold.get(),
-        features: Row { view: &card.view, values: &record.values },
+        features: Row { view: app.view, values: &record.values },
         model: Model { name: &card.model, version: card.version, digest: live.digest() },
     }))
 }
@@ -116,24 +114,28 @@ pub async fn prediction(
 fn stored(app: &App, id: Result<Path<String>, PathRejection>) -> Result<FeatureRecord, Problem> {
     let Path(id) = id.map_err(|rejection| Problem::BadRequest(rejection.body_text()))?;
     let id: EntityId = id.parse()?;
-    app.store.get(id)?.ok_or(Problem::UnknownUser(id))
+    let record = app.store.get(id)?.ok_or(Problem::UnknownUser(id))?;
+    // A row means what its reader takes it to mean only if both follow one view. The width is compared too: the digest
+    // says nothing of a row that was written faultily.
+    if record.view == app.view_digest && record.values.len() == app.view.width() {
+        Ok(record)
+    } else {
+        Err(Problem::ViewMismatch { record: record.view, wanted: app.view_digest })
+    }
 }
 
 fn live(app: &App, name: Option<ModelName>) -> Result<Arc<dyn Live>, Problem> {
-    let Some(name) = name else { return app.models.live_default().ok_or(Problem::NoLiveModel) };
+    let Some(name) = name else {
+        return match app.models.live_default() {
+            Some(live) => Ok(live),
+            None if app.models.ready().is_ok() => Err(Problem::ModelNeeded),
+            None => Err(Problem::NoLiveModel),
+        };
+    };
     match app.models.live(&name) {
         Some(live) => Ok(live),
         None if app.models.show(&name).is_some() => Err(Problem::NoLiveModel),
         None => Err(Problem::UnknownModel(name)),
-    }
-}
-
-/// Checks that a row means what its reader takes it to mean; the width too, since a digest says nothing of a faulty row.
-fn fits(record: &FeatureRecord, view: &FeatureView, wanted: Digest) -> Result<(), Problem> {
-    if record.view == wanted && record.values.len() == view.width() {
-        Ok(())
-    } else {
-        Err(Problem::ViewMismatch { record: record.view, wanted })
     }
 }
 

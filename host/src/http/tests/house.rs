@@ -11,7 +11,7 @@ use contract::exact::ExactF64;
 use contract::ids::{EntityId, ModelName, ModelVersion};
 use contract::record::FeatureRecord;
 use contract::view::{Ages, FeatureView};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::config::Limits;
 use crate::http::models::{Live, ModelFigures, Models, ScoreFault};
 use crate::http::{App, server};
+use crate::registry::{ModelStatus, VersionStatus};
 use crate::store::Store;
 
 /// A score with no short decimal form: it shows whether JSON keeps every bit.
@@ -32,13 +33,7 @@ pub struct Fixed {
 
 impl Fixed {
     pub fn new(version: u64, score: impl Fn() -> Result<Vec<f64>, ScoreFault> + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { card: card(version, FeatureView::credit_risk().clone()), score: Box::new(score) })
-    }
-
-    pub fn of_another_view() -> Arc<Self> {
-        let mut view = FeatureView::credit_risk().clone();
-        view.features.swap(0, 2);
-        Arc::new(Self { card: card(1, view), score: Box::new(|| Ok(vec![SCORE])) })
+        Arc::new(Self { card: card(version), score: Box::new(score) })
     }
 }
 
@@ -48,9 +43,6 @@ impl Live for Fixed {
     }
     fn digest(&self) -> Digest {
         Digest::of(b"the module")
-    }
-    fn view(&self) -> Digest {
-        self.card.view.digest()
     }
     fn score(&self, rows: &[f64]) -> Result<Vec<f64>, ScoreFault> {
         assert_eq!(rows.len(), self.card.view.width());
@@ -75,11 +67,14 @@ impl Models for One {
     fn live_default(&self) -> Option<Arc<dyn Live>> {
         self.0.lock().expect("no test panics with it").clone().map(|live| live as Arc<dyn Live>)
     }
-    fn list(&self) -> Vec<Value> {
-        vec![json!({"name": "credit-risk"})]
+    fn list(&self) -> Vec<ModelStatus> {
+        vec![status()]
     }
-    fn show(&self, name: &ModelName) -> Option<Value> {
-        (name.as_str() == "credit-risk").then(|| json!({"name": name}))
+    fn show(&self, name: &ModelName) -> Option<ModelStatus> {
+        Some(status()).filter(|status| status.name == *name)
+    }
+    fn unnamed(&self) -> Vec<VersionStatus> {
+        Vec::new()
     }
     fn ready(&self) -> Result<(), Vec<String>> {
         self.live_default().map(drop).ok_or_else(|| vec!["no model is live".to_owned()])
@@ -95,13 +90,18 @@ impl Models for One {
     }
 }
 
-fn card(version: u64, view: FeatureView) -> ModelCard {
+fn status() -> ModelStatus {
+    let name = "credit-risk".parse().expect("a name");
+    ModelStatus { name, live_version: Some(3), highest_live_version: Some(3), versions: Vec::new() }
+}
+
+fn card(version: u64) -> ModelCard {
     let day = "2020-01-01".parse().expect("a day");
     ModelCard {
         model: "credit-risk".parse().expect("a name"),
         version: ModelVersion::try_from(version).expect("a version"),
         task: "binary-classification".to_owned(),
-        view,
+        view: FeatureView::credit_risk().clone(),
         output: Output {
             kind: OutputKind::Probability,
             threshold: ExactF64::new(0.7 + 0.1),
