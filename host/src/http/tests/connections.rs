@@ -17,8 +17,13 @@ fn what_is_no_http_is_refused() {
     ] {
         assert_eq!(house.raw(bytes).status, 400, "{bytes:?}");
     }
-    let long = format!("GET /health/live HTTP/1.1\r\nhost: x\r\nlong: {}\r\n\r\n", "x".repeat(40_000));
-    assert_eq!(house.raw(long.as_bytes()).status, 431);
+    let long = format!("GET /health/live HTTP/1.1\r\nhost: x\r\nlong: {}\r\n\r\n", "x".repeat(200_000));
+    let mut stream = house.connect();
+    // The server may answer and close while this is still being written: then the answer can get lost, never be another.
+    let _ = stream.write_all(long.as_bytes());
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&answer));
     assert_eq!(house.get("/health/live").status, 200, "and the server goes on");
 }
 

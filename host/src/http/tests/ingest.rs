@@ -108,11 +108,10 @@ fn a_huge_body_is_refused_and_the_client_learns_why() {
     // A length that no memory holds must not be believed.
     let mut stream = house.connect();
     let head =
-        "POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 18446744073709551615\r\n\r\n";
+        "POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1000000000000000000\r\n\r\n";
     stream.write_all(head.as_bytes()).expect("the server reads");
     stream.shutdown(Shutdown::Write).expect("half a close");
-    let answer = Answer::read(&mut stream);
-    assert!(answer.status == 400 || answer.status == 413, "{} {}", answer.status, answer.body);
+    Answer::read(&mut stream).is_problem(400, "body_broken");
 }
 
 #[test]
