@@ -3,11 +3,17 @@
 //! Read in this order: the words ([`ids`], [`digest`], [`date`]), what a model reads ([`view`], [`record`]), what it is
 //! ([`card`]), who said so ([`key`], [`trust`], [`approval`]), and the file that carries it all ([`section`], [`seal`]).
 
+pub mod approval;
 pub mod canonical;
 pub mod card;
 pub mod date;
 pub mod digest;
 pub mod exact;
+pub mod file;
 pub mod ids;
+pub mod key;
 pub mod record;
+pub mod seal;
+pub mod section;
+pub mod trust;
 pub mod view;

@@ -1,0 +1,218 @@
+//! Signing keys: Ed25519, as PKCS#8 PEM files like those of `openssl genpkey -algorithm ed25519`.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::ids::KeyId;
+
+/// The most bytes of a key file that are read; a real one has 119.
+const KEY_FILE_BYTES_MAX: u64 = 16 << 10;
+
+/// A private key. Its `Debug` shows the public key's id alone.
+pub struct PrivateKey(SigningKey);
+
+/// A public key, written as 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PublicKey(VerifyingKey);
+
+/// Why a key was not read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file could not be read.
+    #[error("key {path}: {cause}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The file could not be written.
+    #[error("key {path} was not written: {cause}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The file holds no private key of the right kind.
+    #[error("key {path} is no Ed25519 private key in PKCS#8 PEM: make one with `countersign keygen`")]
+    NotAKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The text is no public key.
+    #[error("a public key is the 64 hexadecimal digits of a point of Ed25519")]
+    NotAPublicKey,
+    /// No randomness could be had.
+    #[error("the system gives no randomness: {0}")]
+    Randomness(getrandom::Error),
+}
+
+impl PrivateKey {
+    /// Makes a new key from the system's randomness.
+    ///
+    /// # Errors
+    /// [`KeyError::Randomness`] where the system has none.
+    pub fn generate() -> Result<Self, KeyError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(KeyError::Randomness)?;
+        Ok(Self(SigningKey::from_bytes(&seed)))
+    }
+
+    /// Makes the key of a seed, for tests that need the same key twice.
+    pub fn from_seed(seed: [u8; 32]) -> Self {
+        Self(SigningKey::from_bytes(&seed))
+    }
+
+    /// Reads a key file.
+    ///
+    /// # Errors
+    /// [`KeyError::Read`], or [`KeyError::NotAKey`] for any other content.
+    pub fn load(path: &Path) -> Result<Self, KeyError> {
+        let read = |cause| KeyError::Read { path: path.to_owned(), cause };
+        let not_a_key = || KeyError::NotAKey { path: path.to_owned() };
+        let size = fs::metadata(path).map_err(read)?.len();
+        if size > KEY_FILE_BYTES_MAX {
+            return Err(not_a_key());
+        }
+        let text = fs::read(path).map_err(read)?;
+        let text = std::str::from_utf8(&text).map_err(|_| not_a_key())?;
+        SigningKey::from_pkcs8_pem(text).map(Self).map_err(|_| not_a_key())
+    }
+
+    /// Writes the key to a new file that only its owner can read; an existing file stays as it is.
+    ///
+    /// # Errors
+    /// [`KeyError::Write`], also where the file exists.
+    pub fn save_new(&self, path: &Path) -> Result<(), KeyError> {
+        let failed = |cause| KeyError::Write { path: path.to_owned(), cause };
+        let pem = self.0.to_pkcs8_pem(LineEnding::LF).map_err(|e| failed(io::Error::other(e)))?;
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path).map_err(failed)?;
+        file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(|cause| {
+            // A torn key would stand in the way of the next attempt.
+            let _ = fs::remove_file(path);
+            failed(cause)
+        })
+    }
+
+    /// Gives the public half.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key())
+    }
+
+    /// Signs a message.
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrivateKey({})", self.public().id())
+    }
+}
+
+impl PublicKey {
+    /// Gives the id that stands beside the key's signatures.
+    pub fn id(&self) -> KeyId {
+        let mut mac = Hmac::<Sha256>::new_from_slice(b"key_id").expect("a key of any length will do");
+        mac.update(self.0.as_bytes());
+        let tag = mac.finalize().into_bytes();
+        KeyId::new(std::array::from_fn(|place| tag[place]))
+    }
+
+    /// Tells whether this key made the signature: strictly, without small-order points or second spellings.
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
+    }
+}
+
+impl TryFrom<String> for PublicKey {
+    type Error = KeyError;
+    fn try_from(text: String) -> Result<Self, KeyError> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(&text, &mut bytes).map_err(|_| KeyError::NotAPublicKey)?;
+        let key = VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::NotAPublicKey)?;
+        // A weak key verifies signatures that nobody made.
+        if key.is_weak() { Err(KeyError::NotAPublicKey) } else { Ok(Self(key)) }
+    }
+}
+
+impl From<PublicKey> for String {
+    fn from(key: PublicKey) -> String {
+        hex::encode(key.0.as_bytes())
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({})", self.id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_file_round_trips_and_is_private() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("job.pem");
+        let key = PrivateKey::generate().expect("randomness");
+        key.save_new(&path).expect("a new file");
+        assert_eq!(PrivateKey::load(&path).expect("our own file").public(), key.public());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(&path).expect("the file").permissions().mode() & 0o777, 0o600);
+        }
+        assert!(matches!(key.save_new(&path), Err(KeyError::Write { .. })), "an existing key is never overwritten");
+    }
+
+    #[test]
+    fn an_openssl_key_reads() {
+        // openssl genpkey -algorithm ed25519
+        let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n\
+                   -----END PRIVATE KEY-----\n";
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("job.pem");
+        fs::write(&path, pem).expect("a new file");
+        let key = PrivateKey::load(&path).expect("a key of openssl's");
+        // The public key of test 1 in RFC 8032, section 7.1.
+        let public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        assert_eq!(String::from(key.public()), public);
+        assert!(!format!("{key:?}").contains("9d61b1"), "Debug hides the secret");
+    }
+
+    #[test]
+    fn anything_else_is_no_key() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("job.pem");
+        assert!(matches!(PrivateKey::load(&path), Err(KeyError::Read { .. })));
+        for content in [&b""[..], b"hello", b"\xff\xfe", &[b'a'; 1 << 15]] {
+            fs::write(&path, content).expect("a file");
+            assert!(matches!(PrivateKey::load(&path), Err(KeyError::NotAKey { .. })));
+        }
+    }
+
+    #[test]
+    fn weak_public_keys_are_refused() {
+        for weak in ["00".repeat(32), format!("01{}", "00".repeat(31)), "zz".repeat(32), String::new()] {
+            assert!(PublicKey::try_from(weak.clone()).is_err(), "{weak}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Deciding whether a module file may run, in a fixed order, each refusal with its own reason.
+
+use super::layout::Layout;
+use super::refusal::Refusal;
+use super::signature::{self, HashSet};
+use crate::approval::Approval;
+use crate::card::ModelCard;
+use crate::date::Date;
+use crate::digest::Digest;
+use crate::trust::{EnrolledKey, Role, TrustPolicy};
+
+/// A module file that the trust policy lets run. Only [`verify`] makes one, and it holds the very bytes that were verified.
+#[derive(Debug)]
+pub struct Verified<'a> {
+    file: &'a [u8],
+    /// The card.
+    pub card: ModelCard,
+    /// The module digest.
+    pub digest: Digest,
+    /// The approvals, in the order they were added.
+    pub approvals: Vec<Approval>,
+}
+
+impl<'a> Verified<'a> {
+    /// Gives the bytes that were verified, which are the ones to compile.
+    pub fn file(&self) -> &'a [u8] {
+        self.file
+    }
+}
+
+/// Decides whether a module file may run today.
+///
+/// # Errors
+/// [`Refusal`]: the first demand the file does not meet, in the order of the module file's specification.
+pub fn verify<'a>(file: &'a [u8], policy: &TrustPolicy, today: Date) -> Result<Verified<'a>, Refusal> {
+    let layout = Layout::read(file)?;
+    let signers = layout.sets.iter().map(|set| signer(set, policy)).collect::<Result<Vec<_>, _>>()?;
+    for (place, signer) in signers.iter().enumerate() {
+        let wanted = if place == 0 { Role::Job } else { Role::Approver };
+        if signer.role != wanted {
+            return Err(Refusal::WrongRole { key: layout.sets[place].key, found: signer.role, wanted });
+        }
+    }
+    let approvals = approvals(&layout)?;
+    if approvals.len() < policy.approvals_required {
+        return Err(Refusal::NotApproved { found: approvals.len(), required: policy.approvals_required });
+    }
+    if let Some(expired) = signers.iter().find(|key| key.expires.is_some_and(|last| last < today)) {
+        return Err(Refusal::KeyExpired { key: expired.public_key.id() });
+    }
+    if let Some(place) = approvals.iter().position(|approval| approval.expires.is_some_and(|last| last < today)) {
+        return Err(Refusal::ApprovalExpired { part: place + 2 });
+    }
+    if let Some(revoked) = signers.iter().find(|key| key.revoked) {
+        return Err(Refusal::KeyRevoked { key: revoked.public_key.id() });
+    }
+    let digest = layout.hashes[0];
+    if policy.revoked_digests.contains(&digest) {
+        return Err(Refusal::DigestRevoked);
+    }
+    let (card, subject) = ModelCard::from_bytes(layout.card)?;
+    if subject != layout.component {
+        return Err(Refusal::SubjectMismatch);
+    }
+    Ok(Verified { file, card, digest, approvals })
+}
+
+fn signer<'p>(set: &HashSet, policy: &'p TrustPolicy) -> Result<&'p EnrolledKey, Refusal> {
+    let enrolled = policy.key(set.key).ok_or(Refusal::UnknownKey { key: set.key })?;
+    if enrolled.public_key.verifies(&signature::message(&set.hashes), &set.signature) {
+        Ok(enrolled)
+    } else {
+        Err(Refusal::BadSignature { key: set.key })
+    }
+}
+
+/// Reads the approvals, each about this module, each by the key that signed it, no key twice.
+fn approvals(layout: &Layout) -> Result<Vec<Approval>, Refusal> {
+    let mut approvals: Vec<Approval> = Vec::new();
+    for (payload, (place, set)) in layout.approvals.iter().zip(layout.sets.iter().enumerate().skip(1)) {
+        let part = place + 1;
+        let approval = Approval::from_bytes(payload).map_err(|cause| Refusal::ApprovalMalformed { part, cause })?;
+        if approval.key != set.key {
+            return Err(Refusal::ApprovalKey { part, named: approval.key, signed: set.key });
+        }
+        if approval.digest != layout.hashes[0] {
+            return Err(Refusal::ApprovalDigest { part, named: approval.digest });
+        }
+        if approvals.iter().any(|earlier| earlier.key == approval.key) {
+            return Err(Refusal::ApprovedTwice { key: approval.key });
+        }
+        approvals.push(approval);
+    }
+    Ok(approvals)
+}

@@ -1,0 +1,254 @@
+//! The trust policy: whose signatures the operator believes. A local file of the host, never part of the registry's drops.
+//!
+//! # Shape
+//! ```toml
+//! approvals_required = 1
+//! revoked_digests = []
+//!
+//! [[keys]]
+//! name = "nightly job"
+//! role = "job"
+//! public_key = "d75a9801.."
+//! ```
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
+
+use crate::date::Date;
+use crate::digest::Digest;
+use crate::ids::KeyId;
+use crate::key::PublicKey;
+
+/// The most bytes of a policy that are read.
+const POLICY_BYTES_MAX: u64 = 1 << 20;
+/// The most characters of a key holder's name.
+pub const HOLDER_CHARS_MAX: usize = 128;
+/// What a new policy says before its first key.
+const NEW_POLICY: &str = include_str!("../../modules/trust.toml");
+
+/// Whose signatures are believed, and how many it takes.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustPolicy {
+    /// How many approvers must have signed a module.
+    #[serde(default = "one")]
+    pub approvals_required: usize,
+    /// Modules that are refused whoever signed them.
+    #[serde(default)]
+    pub revoked_digests: Vec<Digest>,
+    /// The enrolled keys.
+    #[serde(default)]
+    pub keys: Vec<EnrolledKey>,
+}
+
+/// A key the operator believes.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolledKey {
+    /// Whose it is, in words.
+    pub name: String,
+    /// What it may sign; one key has one role.
+    pub role: Role,
+    /// The key.
+    pub public_key: PublicKey,
+    /// The last day it may be used, where there is one.
+    #[serde(default)]
+    pub expires: Option<Date>,
+    /// Whether it has been revoked.
+    #[serde(default)]
+    pub revoked: bool,
+}
+
+/// What a key may sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Candidates.
+    Job,
+    /// Approvals.
+    Approver,
+}
+
+/// Why a policy was not read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// The file could not be read.
+    #[error("trust policy {path}: {cause}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The file could not be written.
+    #[error("trust policy {path} was not changed: {cause}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The file is no policy.
+    #[error("trust policy {path}: {cause}")]
+    Policy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: PolicyError,
+    },
+}
+
+/// Why a text is no policy.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// The text is no TOML, or not of this shape.
+    #[error("not a trust policy: {0}")]
+    Shape(#[from] toml::de::Error),
+    /// The text cannot be edited.
+    #[error("not a trust policy: {0}")]
+    Edit(#[from] toml_edit::TomlError),
+    /// `keys` is something else than `[[keys]]` tables.
+    #[error("`keys` must be a list of `[[keys]]` tables to enrol a key here")]
+    Keys,
+    /// No approval is demanded.
+    #[error("approvals_required is 0: a module needs at least one approval")]
+    NoApproval,
+    /// A key is enrolled twice.
+    #[error("key {0} is enrolled twice; one key has one role")]
+    Twice(KeyId),
+    /// A holder's name is empty, too long, or holds control characters.
+    #[error("a key's name has 1 to {HOLDER_CHARS_MAX} characters and no control characters")]
+    Holder,
+}
+
+fn one() -> usize {
+    1
+}
+
+impl TrustPolicy {
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    /// [`TrustError`], with the file and what is wrong.
+    pub fn load(path: &Path) -> Result<Self, TrustError> {
+        read(path)?.parse().map_err(|cause| TrustError::Policy { path: path.to_owned(), cause })
+    }
+
+    /// Gives the enrolled key of this id.
+    pub fn key(&self, id: KeyId) -> Option<&EnrolledKey> {
+        self.keys.iter().find(|key| key.public_key.id() == id)
+    }
+}
+
+impl FromStr for TrustPolicy {
+    type Err = PolicyError;
+    fn from_str(text: &str) -> Result<Self, PolicyError> {
+        let policy: Self = toml::from_str(text)?;
+        if policy.approvals_required == 0 {
+            return Err(PolicyError::NoApproval);
+        }
+        for (place, key) in policy.keys.iter().enumerate() {
+            check_holder(&key.name)?;
+            if policy.keys[..place].iter().any(|earlier| earlier.public_key == key.public_key) {
+                return Err(PolicyError::Twice(key.public_key.id()));
+            }
+        }
+        Ok(policy)
+    }
+}
+
+/// Enrols a key in a policy file, which is made where it is absent; the rest of the file, comments too, stays as it is.
+///
+/// # Errors
+/// [`TrustError`]; the file is then unchanged.
+pub fn enrol(path: &Path, name: &str, role: Role, key: PublicKey) -> Result<(), TrustError> {
+    let text = match read(path) {
+        Err(TrustError::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => NEW_POLICY.to_owned(),
+        other => other?,
+    };
+    let changed =
+        with_key(&text, name, role, key).map_err(|cause| TrustError::Policy { path: path.to_owned(), cause })?;
+    crate::file::replace(path, changed.as_bytes()).map_err(|cause| TrustError::Write { path: path.to_owned(), cause })
+}
+
+fn with_key(text: &str, name: &str, role: Role, key: PublicKey) -> Result<String, PolicyError> {
+    check_holder(name)?;
+    let mut document: DocumentMut = text.parse()?;
+    let keys = document.entry("keys").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+    let keys = keys.as_array_of_tables_mut().ok_or(PolicyError::Keys)?;
+    let mut table = Table::new();
+    table["name"] = value(name);
+    table["role"] = value(match role {
+        Role::Job => "job",
+        Role::Approver => "approver",
+    });
+    table["public_key"] = value(String::from(key));
+    table.decor_mut().set_prefix(format!("\n# {}\n", key.id()));
+    keys.push(table);
+    let changed = document.to_string();
+    changed.parse::<TrustPolicy>()?;
+    Ok(changed)
+}
+
+fn read(path: &Path) -> Result<String, TrustError> {
+    let failed = |cause| TrustError::Read { path: path.to_owned(), cause };
+    let size = fs::metadata(path).map_err(failed)?.len();
+    if size > POLICY_BYTES_MAX {
+        return Err(failed(io::Error::other(format!("{size} bytes, at most {POLICY_BYTES_MAX} are read"))));
+    }
+    fs::read_to_string(path).map_err(failed)
+}
+
+fn check_holder(name: &str) -> Result<(), PolicyError> {
+    let length = name.chars().count();
+    let fine = (1..=HOLDER_CHARS_MAX).contains(&length) && !name.chars().any(char::is_control);
+    if fine { Ok(()) } else { Err(PolicyError::Holder) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::PrivateKey;
+
+    fn public(seed: u8) -> PublicKey {
+        PrivateKey::from_seed([seed; 32]).public()
+    }
+
+    #[test]
+    fn the_shipped_policy_names_no_key() {
+        let policy: TrustPolicy = NEW_POLICY.parse().expect("the shipped policy");
+        assert_eq!((policy.keys.len(), policy.approvals_required), (0, 1));
+    }
+
+    #[test]
+    fn enrolling_keeps_the_rest_of_the_file() {
+        let text = "# mine\napprovals_required = 2\n";
+        let text = with_key(text, "job", Role::Job, public(1)).expect("a first key");
+        let text = with_key(&text, "Ada \"A\" L.", Role::Approver, public(2)).expect("a second key");
+        assert!(text.starts_with("# mine\napprovals_required = 2\n"), "{text}");
+        let policy: TrustPolicy = text.parse().expect("still a policy");
+        assert_eq!(policy.approvals_required, 2);
+        assert_eq!(policy.key(public(1).id()).map(|key| key.role), Some(Role::Job));
+        assert_eq!(policy.key(public(2).id()).map(|key| key.name.as_str()), Some("Ada \"A\" L."));
+        assert_eq!(policy.key(public(3).id()), None);
+        assert!(matches!(with_key(&text, "job", Role::Approver, public(1)), Err(PolicyError::Twice(_))));
+        assert!(matches!(with_key(&text, "a\u{1b}b", Role::Job, public(4)), Err(PolicyError::Holder)));
+    }
+
+    #[test]
+    fn bad_policies_are_refused() {
+        let check = |text: &str| assert!(text.parse::<TrustPolicy>().is_err(), "{text}");
+        check("approvals_required = 0");
+        check("approvals = 1");
+        check("keys = 3");
+        check("[[keys]]\nname = \"a\"\nrole = \"boss\"\npublic_key = \"00\"");
+        let key = String::from(public(1));
+        check(&format!("[[keys]]\nname = \"\"\nrole = \"job\"\npublic_key = \"{key}\""));
+        check(&format!("[[keys]]\nname = \"a\"\nrole = \"job\"\npublic_key = \"{key}\"\nexpire = \"2020-01-01\""));
+    }
+}
