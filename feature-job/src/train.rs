@@ -15,6 +15,7 @@ pub mod evaluate;
 pub mod golden;
 pub mod histogram;
 pub mod metrics;
+pub mod pipeline;
 pub mod place;
 pub mod proof;
 pub mod recipe;
@@ -43,17 +44,23 @@ use recipe::RecipeName;
 
 use crate::offline::Table;
 
-/// Train a model on computed features and write it as a signed candidate.
-///
-/// The candidate is judged on users (and rows, and later loans) it was not trained on, and its component is proven to
-/// give the same bits as the trained model on every held-out row before it is written. Serving it takes an approval.
+/// What `train` is asked.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Trains a model, judges it on rows it was not trained on, and writes it as a signed candidate. Before it is written, its
+component is proven to give the trained model's scores, bit for bit, on every held-out row. A candidate serves nobody:
+that takes an approval (`countersign approve`).
+
+Examples:
+  feature-job train --features features.parquet --recipe forest --model credit-risk --key job.pem --out modules/candidates
+  feature-job train --features features.parquet --recipe baseline --model credit-risk --key job.pem --out modules/candidates \
+    --version 7 --seed 1")]
 pub struct TrainArgs {
     /// The feature file, as `feature-job features` writes it.
     #[arg(long, value_name = "FILE")]
     pub features: PathBuf,
-    #[command(flatten)]
     /// How to train, and where to.
+    #[command(flatten)]
     pub how: HowArgs,
 }
 
@@ -87,16 +94,18 @@ pub struct Prepared {
     place: Place,
 }
 
-/// Runs `train`.
-///
-/// # Errors
-/// Whatever kept the candidate from being written, with what to do about it.
-pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
-    let prepared = prepare(&args.how)?;
-    train_and_tell(&args.features, &args.how, prepared)
+impl TrainArgs {
+    /// Trains, and says what was written.
+    ///
+    /// # Errors
+    /// Whatever kept the candidate from being written, with what to do about it.
+    pub fn run(self) -> anyhow::Result<()> {
+        let prepared = prepare(&self.how)?;
+        train_and_tell(&self.features, &self.how, prepared)
+    }
 }
 
-/// Reads the key and holds the candidate's place, so that a mistake shows at once and not after a minute of work.
+/// Reads the key and finds the candidate's place, so that a mistake shows at once and not after a minute of work.
 ///
 /// # Errors
 /// When the key cannot be read, or the folder has no place for the version.
@@ -109,7 +118,7 @@ pub fn prepare(how: &HowArgs) -> anyhow::Result<Prepared> {
 /// Trains on a feature file and prints the summary.
 ///
 /// # Errors
-/// As [`run`].
+/// As [`TrainArgs::run`].
 pub fn train_and_tell(features: &Path, how: &HowArgs, prepared: Prepared) -> anyhow::Result<()> {
     let started = Instant::now();
     let candidate = train(features, how, prepared)?;
@@ -120,13 +129,13 @@ pub fn train_and_tell(features: &Path, how: &HowArgs, prepared: Prepared) -> any
 /// Trains on a feature file and writes the candidate.
 ///
 /// # Errors
-/// As [`run`].
+/// As [`TrainArgs::run`].
 pub fn train(features: &Path, how: &HowArgs, prepared: Prepared) -> anyhow::Result<Candidate> {
     let Prepared { key, place } = prepared;
     let recipe = how.recipe.recipe();
+    // One step for the features, one for each fit with its judgement, one for the component and its proof.
     let bar = ProgressBar::new(recipe.splits().len() as u64 + 2);
     bar.enable_steady_tick(Duration::from_millis(200));
-    bar.set_message("features");
     let dataset = Dataset::new(&Table::read(features)?, recipe.ages())?;
     bar.inc(1);
     tracing::info!(recipe = recipe.name(), rows = dataset.sample.rows.len(), "training");

@@ -19,7 +19,7 @@ use super::place::{Place, PlaceError};
 use super::proof::{ProofError, prove};
 use super::recipe::Recipe;
 use super::scoring::ScoringError;
-use crate::compile::{self, CompileError, Component};
+use crate::compile::{self, CompileError, Component, RunError};
 
 /// The decision at the threshold and above it.
 const AT_OR_ABOVE: &str = "decline";
@@ -50,6 +50,9 @@ pub enum CandidateError {
     /// The component could not be made.
     #[error("cannot make a component of the model")]
     Compile(#[from] CompileError),
+    /// The component does not load.
+    #[error("cannot run the component of the model")]
+    Run(#[from] RunError),
     /// The component is not the model.
     #[error(transparent)]
     Proof(#[from] ProofError),
