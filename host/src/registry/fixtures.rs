@@ -21,7 +21,7 @@ use crate::engine::{Engine, EngineLimits, fixtures};
 
 /// A temporary registry with an enrolled job and an enrolled approver.
 pub(crate) struct House {
-    folder: TempDir,
+    pub(crate) folder: TempDir,
     pub(crate) job: PrivateKey,
     pub(crate) approver: PrivateKey,
 }

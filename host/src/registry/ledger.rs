@@ -60,6 +60,11 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// Gives the models it knows.
+    pub(super) fn models(&self) -> impl Iterator<Item = &ModelName> {
+        self.content.models.keys()
+    }
+
     /// Gives the digest that owns a version.
     pub(super) fn owner(&self, model: &ModelName, version: ModelVersion) -> Option<Digest> {
         self.content.models.get(model)?.taken.get(&version).copied()

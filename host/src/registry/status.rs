@@ -54,20 +54,20 @@ pub enum VersionState {
     Rejected,
 }
 
-/// Tells which model a file's name suggests: a known one that it starts with, else all before the last hyphen.
-///
-/// `credit-risk-7.wasm` and `credit-risk-7-half.wasm` both belong to `credit-risk` once that is known.
+/// Tells which model a file's name suggests: a known one that it starts with, else what stands before the version, else
+/// what stands before the last hyphen. So `credit-risk-7.wasm` and `credit-risk-7-half.wasm` belong to `credit-risk`.
 pub(super) fn model_of_file<'a>(file: &str, known: impl Iterator<Item = &'a ModelName>) -> Option<ModelName> {
     let stem = file.strip_suffix(".wasm").unwrap_or(file);
     let starts = |name: &&ModelName| {
         stem.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
     let longest = known.filter(starts).max_by_key(|name| name.as_str().len());
-    match (longest, stem.rsplit_once('-')) {
-        (Some(name), _) => Some(name.clone()),
-        (None, Some((name, _))) => name.parse().ok(),
-        (None, None) => stem.parse().ok(),
+    if let Some(name) = longest {
+        return Some(name.clone());
     }
+    let version = |(at, _): &(usize, &str)| stem[at + 1..].starts_with(|c: char| c.is_ascii_digit());
+    let hyphen = stem.match_indices('-').find(version).map(|(at, _)| at).or_else(|| stem.rfind('-'));
+    stem[..hyphen.unwrap_or(stem.len())].parse().ok()
 }
 
 #[cfg(test)]
@@ -86,6 +86,8 @@ mod tests {
         check("credit-risk.wasm", &known, Some("credit-risk"));
         check("credit-risky.wasm", &known, Some("credit"));
         check("credit-risk-7.wasm", &[], Some("credit-risk"));
+        check("credit-risk-7-half-written.wasm", &[], Some("credit-risk"));
+        check("credit-risk-unsigned.wasm", &[], Some("credit-risk"));
         check("fraud.wasm", &known, Some("fraud"));
         check("-.wasm", &known, None);
         check("Ünknown.wasm", &known, None);

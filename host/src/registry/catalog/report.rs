@@ -13,7 +13,7 @@ impl Catalog {
     pub(in crate::registry) fn report(&self) -> (Vec<ModelStatus>, Vec<VersionStatus>) {
         let mut models: BTreeMap<ModelName, ModelStatus> =
             self.models.iter().map(|(name, model)| (name.clone(), self.model_status(name, model))).collect();
-        let known = || self.models.keys().chain(self.config.default_model.as_ref());
+        let known = || self.models.keys().chain(self.ledger.models()).chain(self.config.default_model.as_ref());
         let mut refusals: Vec<_> = self.refusals.iter().map(|refused| self.refused_status(refused)).collect();
         refusals.sort_by(|a, b| a.file.cmp(&b.file));
         let mut unnamed = Vec::new();
