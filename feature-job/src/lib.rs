@@ -1,1 +1,15 @@
 //! The feature job: loans to features, features to a trained model, a trained model to a signed component.
+//!
+//! Read in this order: [`columns`] names what is read and written, [`loans`] reads and checks a loan file,
+//! [`features`] computes, [`offline`] reads the result back. [`sample`] makes loan files, [`publish`] sends the latest
+//! features of every user to a host.
+
+pub mod atomic;
+pub mod columns;
+pub mod compile;
+pub mod days;
+pub mod features;
+pub mod loans;
+pub mod offline;
+pub mod publish;
+pub mod sample;

@@ -1,0 +1,54 @@
+//! The command line: one verb a module, each with its arguments and its `run`.
+
+mod features;
+pub mod log;
+mod progress;
+mod publish;
+mod sample;
+
+use clap::{Parser, Subcommand};
+
+/// Turns loans into features, and features into models.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about = "Turns loan files into features, features into models, and models into signed components",
+    after_help = "\
+The way, from nothing to a host that serves features:
+  feature-job sample --out loans.csv
+  feature-job features --input loans.csv --as-of 2021-12-27 --out features.parquet
+  feature-job publish --features features.parquet --to http://127.0.0.1:8080
+
+`feature-job VERB --help` explains a verb, with examples.
+Exit codes: 0 done, 1 failed (the last line on stderr says why), 2 wrong arguments."
+)]
+pub struct Arguments {
+    /// Log more, to stderr; `RUST_LOG` sets it finer
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a loan file of invented users
+    Sample(sample::Args),
+    /// Compute the features of loan files into an offline store
+    Features(features::Args),
+    /// Send every user's latest features to a host
+    Publish(publish::Args),
+}
+
+impl Command {
+    /// Does it.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Sample(args) => args.run(),
+            Self::Features(args) => args.run(),
+            Self::Publish(args) => args.run(),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! `feature-job`: loans to features, features to a trained model, a trained model to a signed component.
+
+#![expect(clippy::print_stdout, reason = "a command line tool answers on stdout; logs go to stderr")]
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    cli::log::start(arguments.verbose);
+    match arguments.command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
