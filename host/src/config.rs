@@ -1,7 +1,7 @@
 //! What `countersign serve` is told: flags, then environment, checked whole before anything is opened.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -151,11 +151,6 @@ impl Config {
     /// Gives the folder of the feature store.
     pub fn store_dir(&self) -> PathBuf {
         self.data.join("features")
-    }
-
-    /// Gives the folder that the host keeps its own files in.
-    pub fn data_dir(&self) -> &Path {
-        &self.data
     }
 }
 
