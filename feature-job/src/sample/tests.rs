@@ -68,7 +68,7 @@ fn the_distributions_are_the_real_ones() {
     check("mean amount", amounts.iter().sum::<f64>() / amounts.len() as f64, 129.0..=130.0);
 
     let late = |row: &[&str]| get(row, "status") == "1";
-    check("late loans", rows.iter().filter(|row| late(row)).count() as f64 / rows.len() as f64, 0.0135..=0.0165);
+    check("late loans", rows.iter().filter(|row| late(row)).count() as f64 / rows.len() as f64, 0.0140..=0.0160);
     assert_eq!(summary.late, rows.iter().filter(|row| late(row)).count() as u64);
     let late_users = users.values().filter(|loans| loans.iter().any(|row| late(row))).count() as f64 / count;
     check("users who are late at least once", late_users, 0.11..=0.13);
