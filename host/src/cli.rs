@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::approver::{ApproveArgs, KeygenArgs, RejectArgs, ReviewArgs, VerifyArgs};
 use crate::config::ServeArgs;
 
 /// Serves features and predictions by user id, from models that a human has countersigned
@@ -16,6 +17,16 @@ pub struct Cli {
 enum Verb {
     /// Serve features and predictions, and swap in approved models while running
     Serve(ServeArgs),
+    /// Make a signing key and enrol its public half in the trust policy
+    Keygen(KeygenArgs),
+    /// Show what a candidate says of itself, and whether its seal holds
+    Review(ReviewArgs),
+    /// Countersign a candidate and put it into the registry's approved/
+    Approve(ApproveArgs),
+    /// Record beside a candidate that it was turned down, and why
+    Reject(RejectArgs),
+    /// Tell whether a host with this trust policy would run a module, and if not, why
+    Verify(VerifyArgs),
 }
 
 impl Cli {
@@ -27,6 +38,11 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.verb {
             Verb::Serve(args) => args.run(),
+            Verb::Keygen(args) => args.run(),
+            Verb::Review(args) => args.run(),
+            Verb::Approve(args) => args.run(),
+            Verb::Reject(args) => args.run(),
+            Verb::Verify(args) => args.run(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Read in this order: what it is told ([`cli`], [`config`]), the story ([`serve`]), what it keeps ([`store`]), what runs
 //! ([`engine`], [`registry`]), and how it answers ([`http`]).
 
+pub mod approver;
 pub mod cli;
 pub mod config;
 pub mod engine;
