@@ -1,7 +1,7 @@
 //! Training: features to a judged, proven and signed candidate.
 //!
 //! Read in this order: what is learned from ([`dataset`], [`rows`], [`split`]), the [`recipes`] and what they are made of
-//! ([`smote`], [`trees`], [`regression`]), how a model is judged ([`evaluate`], [`metrics`]), and what is written
+//! ([`smote`], [`trees`], [`deep`], [`regression`]), how a model is judged ([`evaluate`], [`metrics`]), and what is written
 //! ([`candidate`], with its [`proof`]).
 //!
 //! The model that goes into the module is the one fitted on the training part of the recipe's first split: the very
@@ -11,6 +11,7 @@
 
 pub mod candidate;
 pub mod dataset;
+pub mod deep;
 pub mod evaluate;
 pub mod golden;
 pub mod histogram;

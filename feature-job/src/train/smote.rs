@@ -3,6 +3,8 @@
 //! # Source
 //! Chawla et al., "SMOTE: Synthetic Minority Over-sampling Technique" (2002), drawn as imbalanced-learn draws it: a
 //! random minority row, a random one of its `k` neighbours, a uniform step between them, until both classes are equal.
+//! Given a pandas frame, imbalanced-learn casts what it made back to the frame's types, so that whole-number columns stay
+//! whole. That matters: with fractions there, a deep tree tells invented rows from real ones at a glance.
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -25,11 +27,17 @@ pub struct SmoteError {
 
 /// Gives the rows and labels with synthetic rows of the smaller class appended, until both classes are equal.
 ///
-/// The rows must hold no NaN: distances to a missing value mean nothing.
+/// The rows must hold no NaN: distances to a missing value mean nothing. Features marked `whole` are cut to whole numbers.
 ///
 /// # Errors
 /// [`SmoteError`] when the smaller class has not more rows than `neighbours`.
-pub fn balance(rows: &Rows, labels: &[u8], neighbours: usize, seed: u64) -> Result<(Rows, Vec<u8>), SmoteError> {
+pub fn balance(
+    rows: &Rows,
+    labels: &[u8],
+    whole: &[bool],
+    neighbours: usize,
+    seed: u64,
+) -> Result<(Rows, Vec<u8>), SmoteError> {
     let positives = labels.iter().filter(|&&label| label == 1).count();
     let minority_label = u8::from(positives * 2 <= labels.len());
     let places: Vec<usize> = (0..labels.len()).filter(|&place| labels[place] == minority_label).collect();
@@ -47,7 +55,8 @@ pub fn balance(rows: &Rows, labels: &[u8], neighbours: usize, seed: u64) -> Resu
         let to = nearest[from][random.random_range(0..neighbours)];
         let step: f64 = random.random();
         let (from, to) = (minority.row(from), minority.row(to));
-        rows.push(from.iter().zip(to).map(|(&from, &to)| from + step * (to - from)));
+        let between = from.iter().zip(to).map(|(&from, &to)| from + step * (to - from));
+        rows.push(between.zip(whole).map(|(value, &whole)| if whole { value.trunc() } else { value }));
         labels.push(minority_label);
     }
     Ok((rows, labels))
@@ -99,6 +108,8 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
+    const FRACTIONS: [bool; 2] = [false; 2];
+
     fn points(count: usize) -> Rows {
         let mut random = StdRng::seed_from_u64(5);
         // Whole numbers, so that equal distances and equal rows occur.
@@ -123,7 +134,7 @@ mod tests {
     fn classes_become_equal_and_old_rows_stay() {
         let rows = points(200);
         let labels: Vec<u8> = (0..200).map(|row| u8::from(row % 20 == 0)).collect();
-        let (grown, grown_labels) = balance(&rows, &labels, 5, 1).expect("ten positives are enough");
+        let (grown, grown_labels) = balance(&rows, &labels, &FRACTIONS, 5, 1).expect("ten positives are enough");
         assert_eq!(grown.values()[..rows.values().len()], *rows.values());
         assert_eq!(grown_labels.iter().filter(|&&label| label == 1).count(), 190);
         assert_eq!((grown.len(), grown_labels.len()), (380, 380));
@@ -133,22 +144,30 @@ mod tests {
             let (low, high) = (minority().fold(f64::MAX, f64::min), minority().fold(f64::MIN, f64::max));
             assert!(grown.column(feature).skip(200).all(|value| (low..=high).contains(&value)));
         }
-        assert_eq!(balance(&rows, &labels, 5, 1).expect("again"), (grown.clone(), grown_labels));
-        assert_ne!(balance(&rows, &labels, 5, 2).expect("another seed").0, grown);
+        assert_eq!(balance(&rows, &labels, &FRACTIONS, 5, 1).expect("again"), (grown.clone(), grown_labels));
+        assert_ne!(balance(&rows, &labels, &FRACTIONS, 5, 2).expect("another seed").0, grown);
+    }
+
+    #[test]
+    fn whole_features_stay_whole() {
+        let labels: Vec<u8> = (0..200).map(|row| u8::from(row % 20 == 0)).collect();
+        let (grown, _) = balance(&points(200), &labels, &[true, false], 5, 1).expect("ten positives are enough");
+        assert!(grown.column(0).all(|value| value.fract() == 0.0));
+        assert!(grown.column(1).skip(200).any(|value| value.fract() != 0.0));
     }
 
     #[test]
     fn too_few_rows_are_refused() {
         let labels: Vec<u8> = (0..200).map(|row| u8::from(row < 5)).collect();
-        assert_eq!(balance(&points(200), &labels, 5, 1), Err(SmoteError { found: 5, needed: 6 }));
+        assert_eq!(balance(&points(200), &labels, &FRACTIONS, 5, 1), Err(SmoteError { found: 5, needed: 6 }));
         let enough: Vec<u8> = (0..200).map(|row| u8::from(row < 6)).collect();
-        assert!(balance(&points(200), &enough, 5, 1).is_ok());
+        assert!(balance(&points(200), &enough, &FRACTIONS, 5, 1).is_ok());
     }
 
     #[test]
     fn the_smaller_class_grows_whichever_it_is() {
         let labels: Vec<u8> = (0..200).map(|row| u8::from(row % 10 != 0)).collect();
-        let (_, grown) = balance(&points(200), &labels, 5, 1).expect("twenty negatives are enough");
+        let (_, grown) = balance(&points(200), &labels, &FRACTIONS, 5, 1).expect("twenty negatives are enough");
         assert_eq!(grown.iter().filter(|&&label| label == 0).count(), 180);
     }
 }

@@ -41,7 +41,7 @@ pub fn summary(candidate: &Candidate, took: Duration) -> String {
 fn table(evaluations: &[Evaluation]) -> String {
     let mut lines = String::new();
     let mut line = |name: &str, cell: &dyn Fn(&Evaluation) -> String| {
-        let cells: String = evaluations.iter().map(|evaluation| format!("{:>12}", cell(evaluation))).collect();
+        let cells: String = evaluations.iter().map(|evaluation| format!("{:>16}", cell(evaluation))).collect();
         let _ = writeln!(lines, "{name:<26}{cells}");
     };
     line("held out by", &|of| of.split.clone());
