@@ -2,7 +2,8 @@
 //!
 //! Read in this order: [`columns`] names what is read and written, [`loans`] reads and checks a loan file,
 //! [`features`] computes, [`offline`] reads the result back. [`sample`] makes loan files, [`publish`] sends the latest
-//! features of every user to a host.
+//! features of every user to a host. [`train`] fits, judges and proves a model, [`compile`] makes it a component, [`score`] runs
+//! one over a whole store.
 
 pub mod atomic;
 pub mod columns;
@@ -13,3 +14,5 @@ pub mod loans;
 pub mod offline;
 pub mod publish;
 pub mod sample;
+pub mod score;
+pub mod train;
