@@ -7,7 +7,6 @@
 #![expect(clippy::print_stderr, reason = "a benchmark says what it measures")]
 
 #[path = "../src/engine/fixtures.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
 mod fixtures;
 
 use std::hint::black_box;

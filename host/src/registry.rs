@@ -2,7 +2,7 @@
 //!
 //! One thread watches `approved/`, judges each file and swaps; everyone else reads one published snapshot without
 //! waiting. A file's way is `read -> verified -> compiled -> proven -> live | standby`, or `rejected` with a reason, and
-//! each step consumes the one before ([`steps`]), so that an unverified file cannot reach the compiler by mistake.
+//! each step consumes the one before, so that an unverified file cannot reach the compiler by mistake.
 //!
 //! Nothing a bad file does changes what is live.
 

@@ -5,9 +5,7 @@
 //! refused by its kind, so that what no model needs (imports, start functions, nested modules, lowered host
 //! functions) cannot be reached however the compiler treats it.
 
-use wasmparser::{
-    CanonicalFunction, ComponentExternalKind, Encoding, Parser, Payload, SectionLimited, TableInit, TypeRef,
-};
+use wasmparser::{CanonicalFunction, ComponentExternalKind, Encoding, Parser, Payload, SectionLimited, TableInit};
 
 use super::limits::ModuleLimits;
 
@@ -176,16 +174,11 @@ impl Seen<'_> {
         let limits = self.limits;
         match payload {
             Payload::ImportSection(section) => {
+                // Imports come in groups that share a module's name; the first import of any group is one too many.
                 for imports in section.clone() {
-                    let imports = imports.map_err(malformed)?;
-                    for import in imports {
+                    if let Some(import) = imports.map_err(malformed)?.into_iter().next() {
                         let (_, import) = import.map_err(malformed)?;
-                        let kind = match import.ty {
-                            TypeRef::Memory(_) => "memory ",
-                            TypeRef::Table(_) => "table ",
-                            _ => "",
-                        };
-                        let name = format!("{kind}{} {}", shown(import.module), shown(import.name));
+                        let name = format!("{} {}", shown(import.module), shown(import.name));
                         return Err(AdmissionRefused::Import(name));
                     }
                 }

@@ -1,6 +1,6 @@
 //! One instance of a model: its memory, its bounds, and one call into it.
 
-use wasmtime::{ResourceLimiter, Store, Trap};
+use wasmtime::{ResourceLimiter, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use super::bindings::{Model, ModelPre};
 use super::error::ScoreError;
@@ -14,7 +14,12 @@ pub(super) struct Instance {
 }
 
 /// The store's own bounds. It remembers that it refused memory, since all that comes back is a trap.
+///
+/// The deadline counts the ticks that the guest itself meets while it runs. On a loaded machine a thread may wait longer
+/// for a processor than any sensible deadline; however many ticks pass meanwhile, the guest meets one. Ending a healthy
+/// guest for what others did would fail requests exactly when there are many.
 pub(super) struct Guard {
+    ticks_left: u64,
     memory_bytes_max: usize,
     table_elements_max: usize,
     memory_refused: bool,
@@ -24,14 +29,15 @@ impl Instance {
     /// Makes an instance: its memory starts as the module's image, mapped copy-on-write.
     pub(super) fn new(pre: &ModelPre<Guard>, limits: &EngineLimits) -> Result<Self, ScoreError> {
         let guard = Guard {
+            ticks_left: 0,
             memory_bytes_max: limits.memory_bytes_max,
             table_elements_max: limits.table_elements_max,
             memory_refused: false,
         };
         let mut store = Store::new(pre.engine(), guard);
         store.limiter(|guard| guard);
-        store.epoch_deadline_trap();
-        store.set_epoch_deadline(ticks(limits.proof_deadline_ms));
+        store.epoch_deadline_callback(|mut store: StoreContextMut<'_, Guard>| Ok(store.data_mut().tick()));
+        arm(&mut store, limits.proof_deadline_ms);
         match pre.instantiate(&mut store) {
             Ok(model) => Ok(Self { store, model, calls: 0 }),
             Err(_) if store.data().memory_refused => Err(ScoreError::Memory { bytes_max: limits.memory_bytes_max }),
@@ -43,7 +49,7 @@ impl Instance {
     pub(super) fn score(&mut self, rows: &[f64], deadline_ms: u64) -> Result<Vec<f64>, ScoreError> {
         self.calls += 1;
         // The whole call is under it: lowering the rows, scoring, and freeing the answer run guest code.
-        self.store.set_epoch_deadline(ticks(deadline_ms));
+        arm(&mut self.store, deadline_ms);
         match self.model.countersign_model_scorer().call_score(&mut self.store, rows) {
             Ok(Ok(scores)) => Ok(scores),
             Ok(Err(refusal)) => Err(ScoreError::Refused(refusal.into())),
@@ -69,9 +75,23 @@ impl Instance {
     }
 }
 
-/// Gives a deadline in ticks. The current tick has begun already, hence one more: never early.
-fn ticks(deadline_ms: u64) -> u64 {
-    deadline_ms + 1
+/// Starts a deadline: the guest is to call back at each tick.
+fn arm(store: &mut Store<Guard>, deadline_ms: u64) {
+    // The current tick has begun already, so this is never early: the guest ends at the tick after the last one left.
+    store.data_mut().ticks_left = deadline_ms;
+    store.set_epoch_deadline(1);
+}
+
+impl Guard {
+    fn tick(&mut self) -> UpdateDeadline {
+        match self.ticks_left.checked_sub(1) {
+            Some(left) => {
+                self.ticks_left = left;
+                UpdateDeadline::Continue(1)
+            }
+            None => UpdateDeadline::Interrupt,
+        }
+    }
 }
 
 impl ResourceLimiter for Guard {

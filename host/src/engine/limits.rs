@@ -5,8 +5,8 @@ use super::error::EngineError;
 /// The bounds of every call, and of what stays warm between calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineLimits {
-    /// How long a call may run, in milliseconds of the clock. A row takes microseconds; the rest is for a thread that
-    /// waits for a processor on a loaded machine, where a healthy guest must not be stopped.
+    /// How long a call may run, in milliseconds, the time it waits for a processor not counted. A row takes
+    /// microseconds: past this the guest hangs.
     pub deadline_ms: u64,
     /// How long a call may run that proves or warms up a model, off the request path and with its memory still cold.
     pub proof_deadline_ms: u64,
@@ -57,7 +57,7 @@ pub struct ModuleLimits {
 impl Default for EngineLimits {
     fn default() -> Self {
         Self {
-            deadline_ms: 100,
+            deadline_ms: 50,
             proof_deadline_ms: 2_000,
             memory_bytes_max: 256 << 20,
             table_elements_max: 10_000,

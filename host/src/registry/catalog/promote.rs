@@ -10,7 +10,8 @@ impl Catalog {
     /// Applies the rules to all models; tells whether anything changed.
     pub(super) fn promote_all(&mut self, counters: &RegistryCounters) -> bool {
         let names: Vec<ModelName> = self.models.keys().cloned().collect();
-        names.iter().fold(false, |changed, name| self.promote(name, counters) || changed)
+        let changed = names.iter().filter(|name| self.promote(name, counters));
+        changed.count() > 0
     }
 
     fn promote(&mut self, name: &ModelName, counters: &RegistryCounters) -> bool {
