@@ -6,6 +6,7 @@
 
 pub mod atomic;
 pub mod columns;
+pub mod compile;
 pub mod days;
 pub mod features;
 pub mod loans;

@@ -1,0 +1,147 @@
+//! Training: features to a judged, proven and signed candidate.
+//!
+//! Read in this order: what is learned from ([`dataset`], [`rows`], [`split`]), the [`recipes`] and what they are made of
+//! ([`smote`], [`trees`], [`regression`]), how a model is judged ([`evaluate`], [`metrics`]), and what is written
+//! ([`candidate`], with its [`proof`]).
+//!
+//! The model that goes into the module is the one fitted on the training part of the recipe's first split: the very
+//! model whose held-out figures stand first in the card. Nothing is fitted again on all rows, since such a model would
+//! carry figures that were never measured on it. Everything random comes from the one seed: the same features, recipe,
+//! seed and key give the same bytes.
+
+pub mod candidate;
+pub mod dataset;
+pub mod evaluate;
+pub mod golden;
+pub mod histogram;
+pub mod metrics;
+pub mod pipeline;
+pub mod place;
+pub mod proof;
+pub mod recipe;
+pub mod recipes;
+pub mod regression;
+pub mod rows;
+pub mod scoring;
+pub mod smote;
+pub mod split;
+pub mod summary;
+pub mod trees;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use contract::ids::{ModelName, ModelVersion};
+use contract::key::PrivateKey;
+use indicatif::ProgressBar;
+
+use candidate::Candidate;
+use dataset::Dataset;
+use place::Place;
+use recipe::RecipeName;
+
+use crate::offline::Table;
+
+/// What `train` is asked.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Trains a model, judges it on rows it was not trained on, and writes it as a signed candidate. Before it is written, its
+component is proven to give the trained model's scores, bit for bit, on every held-out row. A candidate serves nobody:
+that takes an approval (`countersign approve`).
+
+Examples:
+  feature-job train --features features.parquet --recipe forest --model credit-risk --key job.pem --out modules/candidates
+  feature-job train --features features.parquet --recipe baseline --model credit-risk --key job.pem --out modules/candidates \
+    --version 7 --seed 1")]
+pub struct TrainArgs {
+    /// The feature file, as `feature-job features` writes it.
+    #[arg(long, value_name = "FILE")]
+    pub features: PathBuf,
+    /// How to train, and where to.
+    #[command(flatten)]
+    pub how: HowArgs,
+}
+
+/// How to train, and where the candidate goes.
+#[derive(Debug, clap::Args)]
+pub struct HowArgs {
+    /// The recipe: `baseline` is the data scientist's, `forest` and `logistic` hold users out.
+    #[arg(long, value_enum)]
+    pub recipe: RecipeName,
+    /// The model's name, such as `credit-risk`.
+    #[arg(long, value_name = "NAME")]
+    pub model: ModelName,
+    /// The job's private key, as `countersign keygen --role job` writes it.
+    #[arg(long, value_name = "PEM")]
+    pub key: PathBuf,
+    /// The folder of candidates, such as `modules/candidates`.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The version; by default the one after the highest among candidates and approved.
+    #[arg(long, value_name = "N")]
+    pub version: Option<ModelVersion>,
+    /// The seed of everything random; the same seed gives the same candidate.
+    #[arg(long, value_name = "S", default_value_t = 123)]
+    pub seed: u64,
+}
+
+/// What has to be there before any long work starts.
+#[derive(Debug)]
+pub struct Prepared {
+    key: PrivateKey,
+    place: Place,
+}
+
+impl TrainArgs {
+    /// Trains, and says what was written.
+    ///
+    /// # Errors
+    /// Whatever kept the candidate from being written, with what to do about it.
+    pub fn run(self) -> anyhow::Result<()> {
+        let prepared = prepare(&self.how)?;
+        train_and_tell(&self.features, &self.how, prepared)
+    }
+}
+
+/// Reads the key and finds the candidate's place, so that a mistake shows at once and not after a minute of work.
+///
+/// # Errors
+/// When the key cannot be read, or the folder has no place for the version.
+pub fn prepare(how: &HowArgs) -> anyhow::Result<Prepared> {
+    let key = PrivateKey::load(&how.key).with_context(|| format!("cannot use the key {}", how.key.display()))?;
+    let place = Place::take(&how.out, &how.model, how.version)?;
+    Ok(Prepared { key, place })
+}
+
+/// Trains on a feature file and prints the summary.
+///
+/// # Errors
+/// As [`TrainArgs::run`].
+pub fn train_and_tell(features: &Path, how: &HowArgs, prepared: Prepared) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let candidate = train(features, how, prepared)?;
+    std::io::stdout().write_all(summary::summary(&candidate, started.elapsed()).as_bytes())?;
+    Ok(())
+}
+
+/// Trains on a feature file and writes the candidate.
+///
+/// # Errors
+/// As [`TrainArgs::run`].
+pub fn train(features: &Path, how: &HowArgs, prepared: Prepared) -> anyhow::Result<Candidate> {
+    let Prepared { key, place } = prepared;
+    let recipe = how.recipe.recipe();
+    // One step for the features, one for each fit with its judgement, one for the component and its proof.
+    let bar = ProgressBar::new(recipe.splits().len() as u64 + 2);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let dataset = Dataset::new(&Table::read(features)?, recipe.ages())?;
+    bar.inc(1);
+    tracing::info!(recipe = recipe.name(), rows = dataset.sample.rows.len(), "training");
+    let judged = evaluate::judge_all(recipe, &dataset, how.seed, &|| bar.inc(1))?;
+    let candidate = candidate::write(recipe, &how.model, how.seed, &dataset, &judged, &key, place)?;
+    bar.finish_and_clear();
+    tracing::info!(path = %candidate.path.display(), "wrote a candidate");
+    Ok(candidate)
+}

@@ -1,0 +1,54 @@
+//! `run`: the whole job, from a loan file to a signed candidate.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use contract::date::Date;
+
+use super::{HowArgs, prepare, train_and_tell};
+use crate::features::build;
+
+/// What `run` is asked.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Does what `features` and then `train` do, after checking that both can end well.
+
+Example:
+  feature-job run --input loans.csv --as-of 2021-12-27 --features-out features.parquet \\
+    --recipe forest --model credit-risk --key job.pem --out modules/candidates")]
+pub struct RunArgs {
+    /// Loan files, CSV or gzipped CSV; several are read in the order given
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub input: Vec<PathBuf>,
+    /// The day the features are computed for, as YYYY-MM-DD [default: today, in UTC]
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<Date>,
+    /// The feature file to write; replaced whole if it is there
+    #[arg(long, value_name = "FILE")]
+    pub features_out: PathBuf,
+    /// How to train, and where to.
+    #[command(flatten)]
+    pub how: HowArgs,
+}
+
+impl RunArgs {
+    /// Computes features, trains on them, and says what was written.
+    ///
+    /// # Errors
+    /// Whatever kept either from being done. A feature file that was written stays; it is whole.
+    pub fn run(self) -> anyhow::Result<()> {
+        let prepared = prepare(&self.how)?;
+        let summary = build::build(&self.input, self.as_of.unwrap_or_else(Date::today), &self.features_out)?;
+        let manifest = summary.manifest;
+        writeln!(
+            std::io::stdout(),
+            "{} loans of {} users at {} ({} later loans left out) -> {}\n",
+            manifest.rows,
+            manifest.entities,
+            manifest.as_of,
+            manifest.excluded,
+            self.features_out.display()
+        )?;
+        train_and_tell(&self.features_out, &self.how, prepared)
+    }
+}
