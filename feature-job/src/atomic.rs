@@ -6,12 +6,27 @@ use std::path::{Path, PathBuf};
 
 /// Why a file was not written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {path}")]
+#[error("cannot write {path}: {source}")]
 pub struct AtomicError {
     /// The file that was to be.
     pub path: PathBuf,
     /// The system's answer.
     pub source: io::Error,
+}
+
+/// Checks, before any long work, that a file can appear at a path: its folder is there and it is no folder itself.
+///
+/// # Errors
+/// [`AtomicError`], which says what is in the way.
+pub fn ready(path: &Path) -> Result<(), AtomicError> {
+    let failed = |said: &str| Err(AtomicError { path: path.to_owned(), source: io::Error::other(said) });
+    if path.is_dir() {
+        return failed("it is a folder: name a file");
+    }
+    if path.file_name().is_none() {
+        return failed("it names no file");
+    }
+    if folder(path).is_dir() { Ok(()) } else { failed("its folder is not there: make it first") }
 }
 
 /// Writes a file through `fill`: into a temporary file of the same folder, flushed to the disk, then renamed.
@@ -21,14 +36,9 @@ pub struct AtomicError {
 /// # Errors
 /// What `fill` answers, or [`AtomicError`] made into it.
 pub fn write<T, E: From<AtomicError>>(path: &Path, fill: impl FnOnce(&mut File) -> Result<T, E>) -> Result<T, E> {
+    ready(path)?;
     let failed = |source| AtomicError { path: path.to_owned(), source };
-    if path.is_dir() {
-        return Err(failed(io::Error::other("it is a folder: name a file")).into());
-    }
-    let folder = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
+    let folder = folder(path);
     let mut file = temporary(folder).map_err(failed)?;
     let value = fill(file.as_file_mut())?;
     let finish = || -> io::Result<()> {
@@ -40,6 +50,13 @@ pub fn write<T, E: From<AtomicError>>(path: &Path, fill: impl FnOnce(&mut File) 
     };
     finish().map_err(failed)?;
     Ok(value)
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
 }
 
 fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {

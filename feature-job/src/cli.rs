@@ -31,7 +31,7 @@ Exit codes: 0 done, 1 failed (the last line on stderr says why), 2 wrong argumen
 )]
 pub struct Arguments {
     /// Log more, to stderr; `RUST_LOG` sets it finer
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 100)]
     pub verbose: bool,
     /// What to do
     #[command(subcommand)]

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     match arguments.command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            tracing::error!("{}", cli::log::told(&error));
             ExitCode::FAILURE
         }
     }

@@ -14,3 +14,24 @@ pub fn start(verbose: bool) {
         .with_timer(tracing_subscriber::fmt::time::uptime())
         .init();
 }
+
+/// Gives an error with its causes, each told once: some messages already hold their cause's.
+pub fn told(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |told, cause| match cause.to_string() {
+        cause if told.is_empty() => cause,
+        cause if told.contains(&cause) => told,
+        cause => format!("{told}: {cause}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    #[test]
+    fn causes_are_told_once() {
+        let error =
+            Err::<(), _>(anyhow::anyhow!("no room")).context("cannot write x: no room").context("the run failed");
+        assert_eq!(super::told(&error.expect_err("it failed")), "the run failed: cannot write x: no room");
+    }
+}

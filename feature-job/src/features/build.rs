@@ -43,7 +43,7 @@ pub enum FeaturesError {
     #[error("{0} is an input as well: choose another --out")]
     OutIsInput(PathBuf),
     /// The engine failed.
-    #[error("computing the features failed")]
+    #[error("computing the features failed: {0}")]
     Compute(#[from] PolarsError),
     /// The file cannot be written.
     #[error(transparent)]
@@ -55,6 +55,7 @@ pub enum FeaturesError {
 /// # Errors
 /// [`FeaturesError`]; nothing is written then.
 pub fn build(inputs: &[PathBuf], as_of: Date, out: &Path) -> Result<Summary, FeaturesError> {
+    atomic::ready(out)?;
     let place = |path: &Path| path.canonicalize().ok();
     if place(out).is_some_and(|out| inputs.iter().any(|input| place(input).as_ref() == Some(&out))) {
         return Err(FeaturesError::OutIsInput(out.to_owned()));

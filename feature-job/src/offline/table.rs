@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use contract::date::Date;
@@ -49,7 +50,7 @@ pub struct Category {
 #[derive(Debug, thiserror::Error)]
 pub enum OfflineError {
     /// The file cannot be read.
-    #[error("cannot read {path}")]
+    #[error("cannot read {path}: {source}")]
     Read {
         /// The file.
         path: PathBuf,
@@ -57,7 +58,7 @@ pub enum OfflineError {
         source: std::io::Error,
     },
     /// The file is not Parquet, or damaged.
-    #[error("{path} is no Parquet file, or a damaged one: write it anew with `feature-job features`")]
+    #[error("{path} is no Parquet file, or a damaged one ({source}): write it anew with `feature-job features`")]
     Parquet {
         /// The file.
         path: PathBuf,
@@ -108,7 +109,11 @@ impl Table {
         let mut reader = ParquetReader::new(Cursor::new(bytes));
         let manifest = manifest(path, reader.get_metadata().map_err(refused)?)?;
         let names = columns::OFFLINE.map(str::to_owned).to_vec();
-        let frame = reader.with_columns(Some(names)).set_rechunk(true).finish().map_err(refused)?;
+        let reader = reader.with_columns(Some(names)).set_rechunk(true);
+        // The decoder trusts its input in places; a file that gets it to panic is a damaged file.
+        let frame = catch_unwind(AssertUnwindSafe(|| reader.finish()))
+            .unwrap_or_else(|_| Err(polars_err!(ComputeError: "the decoder gave up")))
+            .map_err(refused)?;
 
         let column = |name| Column { path, name, column: frame.column(name).ok() };
         let ids = column(columns::ID).whole()?;

@@ -72,6 +72,17 @@ fn the_distributions_are_the_real_ones() {
     assert_eq!(summary.late, rows.iter().filter(|row| late(row)).count() as u64);
     let late_users = users.values().filter(|loans| loans.iter().any(|row| late(row))).count() as f64 / count;
     check("users who are late at least once", late_users, 0.11..=0.13);
+    let late_share = |from: &str, to: &str| {
+        let born = |loans: &&Vec<&Vec<&str>>| (from..to).contains(&get(loans[0], "birthday").as_str());
+        let users: Vec<_> = users.values().filter(born).collect();
+        users.iter().filter(|loans| loans.iter().any(|row| late(row))).count() as f64 / users.len() as f64
+    };
+    // There is something to learn, and not much.
+    check(
+        "risk of the young",
+        late_share("1988-01-01", "2010-01-01") / late_share("1940-01-01", "1970-01-01"),
+        1.4..=3.0,
+    );
 }
 
 #[test]
