@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "every test binary uses its part")]
 
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+
 use std::path::{Path, PathBuf};
 
 use feature_job::features::build::{self, FeaturesError, Summary};
