@@ -1,6 +1,7 @@
 //! What the tests of the data side share: small loan files, and the features made of them.
 
 #![allow(dead_code, reason = "every test binary uses its part")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 use std::path::{Path, PathBuf};
 
