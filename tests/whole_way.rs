@@ -39,7 +39,7 @@ fn from_a_loan_file_to_a_served_prediction() {
             assert_eq!(answer.body["model"]["version"], version);
             assert_eq!(answer.body["model"]["name"], "credit-risk");
             let decision =
-                if served >= answer.body["threshold"].as_f64().expect("a number") { "high_risk" } else { "low_risk" };
+                if served >= answer.body["threshold"].as_f64().expect("a number") { "decline" } else { "approve" };
             assert_eq!(answer.body["decision"], decision);
             let features = host.get(&format!("/v1/users/{user}/features"));
             for key in ["user_id", "event_time", "as_of", "features"] {

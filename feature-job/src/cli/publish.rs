@@ -45,6 +45,9 @@ impl Args {
             start.elapsed().as_secs_f64(),
             self.to
         );
+        if let Some(&row) = table.latest().first() {
+            println!("the first user {}: {}/v1/users/{0}/features", table.ids[row], self.to);
+        }
         Ok(())
     }
 }
