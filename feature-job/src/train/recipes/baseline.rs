@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use contract::card::OutputKind;
-use contract::view::{Ages, FeatureKind, FeatureView};
+use contract::view::{Ages, Feature, FeatureKind, FeatureView};
 use guest_model::{Family, Model};
 use serde_json::{Value, json};
 
@@ -75,8 +75,16 @@ impl Recipe for Baseline {
     }
 }
 
-/// Marks what pandas holds as whole numbers: a column that ever had a null is one of floats there.
+/// Marks the features that SMOTE cuts to whole numbers, because the data scientist's frame held them as whole.
+///
+/// A column that ever had a null is one of floats in pandas. That the count of loans was one too (as pandas' `rank` gives
+/// it) is inferred, not recorded: so the figures come out as accuracy 0.950, precision 0.046, recall 0.118, near the
+/// printed ones and an independent rerun; with the count whole they are 0.936, 0.041 and 0.147.
 fn whole() -> Vec<bool> {
     let features = &FeatureView::credit_risk().features;
-    features.iter().map(|feature| feature.kind == FeatureKind::Int && !feature.missing_allowed).collect()
+    let counted = |feature: &Feature| feature.name.as_str() == "nb_previous_loans";
+    features
+        .iter()
+        .map(|feature| feature.kind == FeatureKind::Int && !feature.missing_allowed && !counted(feature))
+        .collect()
 }
