@@ -24,7 +24,7 @@ mod verify;
 pub use layout::{Inspected, inspect};
 pub use refusal::Refusal;
 pub use sign::{SealError, approve, seal_candidate};
-pub use verify::{Verified, verify};
+pub use verify::{Candidate, Verified, verify, verify_candidate};
 
 /// The name of the card's section.
 pub const CARD_SECTION: &str = "model-card";

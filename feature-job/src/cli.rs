@@ -8,6 +8,10 @@ mod sample;
 
 use clap::{Parser, Subcommand};
 
+use feature_job::score::ScoreArgs;
+use feature_job::train::TrainArgs;
+use feature_job::train::pipeline::RunArgs;
+
 /// Turns loans into features, and features into models.
 #[derive(Debug, Parser)]
 #[command(
@@ -17,6 +21,9 @@ use clap::{Parser, Subcommand};
 The way, from nothing to a host that serves features:
   feature-job sample --out loans.csv
   feature-job features --input loans.csv --as-of 2021-12-27 --out features.parquet
+  countersign keygen --role job --out job.pem --modules modules
+  feature-job train --features features.parquet --recipe forest --model credit-risk --key job.pem \\
+      --out modules/candidates
   feature-job publish --features features.parquet --to http://127.0.0.1:8080
 
 `feature-job VERB --help` explains a verb, with examples.
@@ -40,6 +47,12 @@ pub enum Command {
     Features(features::Args),
     /// Send every user's latest features to a host
     Publish(publish::Args),
+    /// Train a model and write it as a signed candidate
+    Train(TrainArgs),
+    /// Compute features and train on them, in one go
+    Run(RunArgs),
+    /// Score an offline store through a module
+    Score(ScoreArgs),
 }
 
 impl Command {
@@ -49,6 +62,9 @@ impl Command {
             Self::Sample(args) => args.run(),
             Self::Features(args) => args.run(),
             Self::Publish(args) => args.run(),
+            Self::Train(args) => args.run(),
+            Self::Run(args) => args.run(),
+            Self::Score(args) => args.run(),
         }
     }
 }

@@ -55,8 +55,11 @@ fn years_on_the_job(reference: Expr) -> Expr {
     when(start.clone().lt_eq(reference.clone())).then(years(start, reference)).otherwise(lit(NULL))
 }
 
+/// The floor of the years between, in whole numbers throughout: `%` takes the divisor's sign here, so that what is left
+/// divides exactly.
 fn years(from: Expr, to: Expr) -> Expr {
-    (to - from).floor_div(lit(DAYS_OF_YEAR)).cast(DataType::Int64)
+    let span = to - from;
+    ((span.clone() - span % lit(DAYS_OF_YEAR)) / lit(DAYS_OF_YEAR)).cast(DataType::Int64)
 }
 
 fn days(column: &str) -> Expr {

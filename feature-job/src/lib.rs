@@ -2,13 +2,17 @@
 //!
 //! Read in this order: [`columns`] names what is read and written, [`loans`] reads and checks a loan file,
 //! [`features`] computes, [`offline`] reads the result back. [`sample`] makes loan files, [`publish`] sends the latest
-//! features of every user to a host.
+//! features of every user to a host. [`train`] fits, judges and proves a model, [`compile`] makes it a component, [`score`] runs
+//! one over a whole store.
 
 pub mod atomic;
 pub mod columns;
+pub mod compile;
 pub mod days;
 pub mod features;
 pub mod loans;
 pub mod offline;
 pub mod publish;
 pub mod sample;
+pub mod score;
+pub mod train;

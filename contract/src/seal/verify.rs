@@ -33,6 +33,44 @@ impl<'a> Verified<'a> {
 /// # Errors
 /// [`Refusal`]: the first demand the file does not meet, in the order of the module file's specification.
 pub fn verify<'a>(file: &'a [u8], policy: &TrustPolicy, today: Date) -> Result<Verified<'a>, Refusal> {
+    check(file, policy, today, policy.approvals_required)
+}
+
+/// Decides whether an approver may consider a module file: all that [`verify`] demands but the count of approvals.
+///
+/// # Errors
+/// [`Refusal`], as [`verify`].
+pub fn verify_candidate<'a>(file: &'a [u8], policy: &TrustPolicy, today: Date) -> Result<Candidate<'a>, Refusal> {
+    check(file, policy, today, 0).map(Candidate)
+}
+
+/// A module file that approvers may consider, and that nothing here runs.
+#[derive(Debug)]
+pub struct Candidate<'a>(Verified<'a>);
+
+impl Candidate<'_> {
+    /// Gives the card.
+    pub fn card(&self) -> &ModelCard {
+        &self.0.card
+    }
+
+    /// Gives the module digest.
+    pub fn digest(&self) -> Digest {
+        self.0.digest
+    }
+
+    /// Gives the approvals so far, in the order they were added.
+    pub fn approvals(&self) -> &[Approval] {
+        &self.0.approvals
+    }
+}
+
+fn check<'a>(
+    file: &'a [u8],
+    policy: &TrustPolicy,
+    today: Date,
+    approvals_required: usize,
+) -> Result<Verified<'a>, Refusal> {
     let layout = Layout::read(file)?;
     let signers = layout.sets.iter().map(|set| signer(set, policy)).collect::<Result<Vec<_>, _>>()?;
     for (place, signer) in signers.iter().enumerate() {
@@ -42,8 +80,8 @@ pub fn verify<'a>(file: &'a [u8], policy: &TrustPolicy, today: Date) -> Result<V
         }
     }
     let approvals = approvals(&layout)?;
-    if approvals.len() < policy.approvals_required {
-        return Err(Refusal::NotApproved { found: approvals.len(), required: policy.approvals_required });
+    if approvals.len() < approvals_required {
+        return Err(Refusal::NotApproved { found: approvals.len(), required: approvals_required });
     }
     if let Some(expired) = signers.iter().find(|key| key.expires.is_some_and(|last| last < today)) {
         return Err(Refusal::KeyExpired { key: expired.public_key.id() });

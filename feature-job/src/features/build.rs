@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use contract::date::Date;
-use contract::view::{Ages, FeatureView};
+use contract::view::{Ages, Feature, FeatureView};
 use polars::prelude::*;
+use rayon::prelude::*;
 
 use crate::atomic::{self, AtomicError};
 use crate::columns;
@@ -69,7 +70,7 @@ pub fn build(inputs: &[PathBuf], as_of: Date, out: &Path) -> Result<Summary, Fea
     let manifest = Manifest {
         as_of,
         view: FeatureView::credit_risk().digest(),
-        source: loans.digest(),
+        source: loans.digest,
         rows: frame.height() as u64,
         entities: entities(&frame)?,
         excluded: excluded as u64,
@@ -98,26 +99,28 @@ fn known(frame: DataFrame, as_of: Date) -> Result<(DataFrame, usize), FeaturesEr
 
 /// Holds every value against the range that the view declares for it.
 fn within_view(frame: &DataFrame, loans: &Loans) -> Result<(), FeaturesError> {
-    let mut broken = Vec::new();
-    for feature in &FeatureView::credit_risk().features {
-        for ages in [Ages::AsOf, Ages::Event] {
-            let name = columns::of_feature(feature.name.as_str(), ages);
-            if ages == Ages::Event && name == feature.name.as_str() {
-                continue;
-            }
-            let values = frame.column(name)?.cast(&DataType::Float64)?;
-            let wrong = |value: Option<f64>| feature.check(value.unwrap_or(f64::NAN)).err();
-            let rows = values.f64()?.iter().enumerate().filter_map(|(row, value)| Some((row, wrong(value)?)));
-            let mut rows = rows.peekable();
-            if let Some((row, error)) = rows.peek().cloned() {
-                let loan = frame.column(columns::LOAN_ID)?.i64()?.get(row);
-                let line = loans.frame.column(columns::LOAN_ID)?.i64()?.iter().position(|id| id == loan);
-                let rule = format!("gives `{name}`: {error}");
-                broken.push(Finding::new(loans, made_from(name), rule, rows.count(), line.unwrap_or(row)));
-            }
-        }
-    }
+    let view = FeatureView::credit_risk();
+    let both = view.features.iter().flat_map(|feature| [(feature, Ages::AsOf), (feature, Ages::Event)]);
+    let mut named: Vec<_> =
+        both.map(|(feature, ages)| (feature, columns::of_feature(feature.name.as_str(), ages))).collect();
+    // Only the ages have a column for each reference day.
+    named.dedup_by_key(|(_, name)| *name);
+    let broken = named.into_par_iter().map(|(feature, name)| out_of_range(frame, loans, feature, name));
+    let broken: Vec<Finding> = broken.collect::<PolarsResult<Vec<_>>>()?.into_iter().flatten().collect();
     if broken.is_empty() { Ok(()) } else { Err(LoansError::Findings(broken).into()) }
+}
+
+fn out_of_range(frame: &DataFrame, loans: &Loans, feature: &Feature, name: &str) -> PolarsResult<Option<Finding>> {
+    let values = frame.column(name)?.cast(&DataType::Float64)?;
+    let wrong = |value: Option<f64>| feature.check(value.unwrap_or(f64::NAN)).err();
+    let rows = values.f64()?.iter().enumerate().filter_map(|(row, value)| Some((row, wrong(value)?)));
+    let mut rows = rows.peekable();
+    let Some((row, error)) = rows.peek().cloned() else { return Ok(None) };
+    // The frame is sorted; the loan's id leads back to its line.
+    let loan = frame.column(columns::LOAN_ID)?.i64()?.get(row);
+    let line = loans.frame.column(columns::LOAN_ID)?.i64()?.iter().position(|id| id == loan);
+    let rule = format!("gives `{name}`: {error}");
+    Ok(Some(Finding::new(loans, made_from(name), rule, rows.count(), line.unwrap_or(row))))
 }
 
 /// The loan file's column to look at where a feature is out of its range.

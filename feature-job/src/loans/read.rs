@@ -35,6 +35,8 @@ pub const NEEDED: [(&str, DataType); 10] = [
 pub struct Loans {
     /// The needed columns, in the order of [`NEEDED`], rows in the order of the files.
     pub frame: DataFrame,
+    /// The digest of what was read: the file's; of several files, that of their digests in order, a line each.
+    pub digest: Digest,
     files: Vec<(Source, Shape)>,
 }
 
@@ -45,12 +47,14 @@ impl Loans {
     /// [`LoansError`], with the first file at fault.
     pub fn read(paths: &[PathBuf]) -> Result<Self, LoansError> {
         let mut files = Vec::with_capacity(paths.len());
+        let mut digests = Vec::with_capacity(paths.len());
         let mut whole: Option<DataFrame> = None;
         for path in paths {
             let source = Source::read(path)?;
-            let shape = Shape::of(&source)?;
-            needed_once(path, &shape.header)?;
-            let frame = parse(&source, &shape)?;
+            // Hashing takes one core, counting and parsing share what is left.
+            let (digest, read) = rayon::join(|| source.digest(), || read(&source));
+            let (shape, frame) = read?;
+            digests.push(digest);
             whole = Some(match whole {
                 Some(frames) => frames.vstack(&frame).map_err(|error| parse_error(path, &error))?,
                 None => frame,
@@ -58,18 +62,11 @@ impl Loans {
             files.push((source, shape));
         }
         let frame = whole.ok_or_else(|| LoansError::Empty("the list of inputs".into()))?;
-        Ok(Self { frame, files })
-    }
-
-    /// Gives the digest of what was read: the file's; of several files, that of their digests in order.
-    pub fn digest(&self) -> Digest {
-        match self.files.as_slice() {
-            [(only, _)] => only.digest,
-            several => {
-                let digests: String = several.iter().map(|(source, _)| format!("{}\n", source.digest)).collect();
-                Digest::of(digests.as_bytes())
-            }
-        }
+        let digest = match digests.as_slice() {
+            [only] => *only,
+            several => Digest::of(several.iter().map(|digest| format!("{digest}\n")).collect::<String>().as_bytes()),
+        };
+        Ok(Self { frame, digest, files })
     }
 
     /// Gives the file and the line that a row came from, and the text of one of its fields.
@@ -87,6 +84,13 @@ impl Loans {
         }
         (Path::new(""), 0, String::new())
     }
+}
+
+fn read(source: &Source) -> Result<(Shape, DataFrame), LoansError> {
+    let shape = Shape::of(source)?;
+    needed_once(&source.path, &shape.header)?;
+    let frame = parse(source, &shape)?;
+    Ok((shape, frame))
 }
 
 fn needed_once(path: &Path, header: &[String]) -> Result<(), LoansError> {

@@ -1,4 +1,4 @@
-//! The bytes of a loan file, unpacked, with the digest of the file as it lies on the disk.
+//! The bytes of a loan file, unpacked, and the digest of the file as it lies on the disk.
 
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub struct Source {
     /// Where it came from.
     pub path: PathBuf,
-    /// The digest of the file as it lies on the disk, as `sha256sum` prints it.
-    pub digest: Digest,
+    /// The packed bytes of a gzip file, for its digest.
+    packed: Option<Vec<u8>>,
     bytes: Vec<u8>,
     start: usize,
     end: usize,
@@ -36,12 +36,11 @@ impl Source {
 
     fn read_with(path: &Path, bytes_max: u64) -> Result<Self, LoansError> {
         let stored = std::fs::read(path).map_err(|source| LoansError::Read { path: path.to_owned(), source })?;
-        let packed = stored.starts_with(&GZIP);
-        let (digest, bytes) = if packed {
-            let (digest, bytes) = rayon::join(|| Digest::of(&stored), || unpack(path, &stored, bytes_max));
-            (digest, bytes?)
+        let (packed, bytes) = if stored.starts_with(&GZIP) {
+            let bytes = unpack(path, &stored, bytes_max)?;
+            (Some(stored), bytes)
         } else {
-            (Digest::of(&stored), stored)
+            (None, stored)
         };
         if bytes.len() as u64 > bytes_max {
             return Err(LoansError::TooLarge { path: path.to_owned(), bytes_max });
@@ -52,7 +51,12 @@ impl Source {
         if start >= end {
             return Err(LoansError::Empty(path.to_owned()));
         }
-        Ok(Self { path: path.to_owned(), digest, bytes, start, end })
+        Ok(Self { path: path.to_owned(), packed, bytes, start, end })
+    }
+
+    /// Gives the digest of the file as it lies on the disk, as `sha256sum` prints it.
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.packed.as_ref().unwrap_or(&self.bytes))
     }
 
     /// Gives the text, without byte order mark and without blank lines at its end.
@@ -93,7 +97,7 @@ mod tests {
         assert_eq!(read(text).expect("text").bytes(), b"a,b\r\n1,2");
         let packed = gzip(text);
         let source = read(&packed).expect("gzip");
-        assert_eq!((source.bytes(), source.digest), (&b"a,b\r\n1,2"[..], Digest::of(&packed)));
+        assert_eq!((source.bytes(), source.digest()), (&b"a,b\r\n1,2"[..], Digest::of(&packed)));
         let twice = [gzip(b"a,b\n"), gzip(b"1,2\n")].concat();
         assert_eq!(read(&twice).expect("two members").bytes(), b"a,b\n1,2");
     }

@@ -79,13 +79,7 @@ impl User {
     /// Draws the user's loans, in order of time.
     pub fn loans(&self, rng: &mut impl Rng) -> Vec<Loan> {
         let count = quantile(rng, &tables::LOANS) as usize;
-        let mut days: Vec<i32> = Vec::with_capacity(count);
-        for _ in 0..count {
-            let day = rng.random_range(LOAN_DAYS);
-            // Two loans of one day happen, half as often as chance alone would have it.
-            let again = days.contains(&day) && chance(rng, 0.5);
-            days.push(if again { rng.random_range(LOAN_DAYS) } else { day });
-        }
+        let mut days: Vec<i32> = (0..count).map(|_| rng.random_range(LOAN_DAYS)).collect();
         days.sort_unstable();
         let mut loans: Vec<Loan> = days.into_iter().map(|day| Loan { day, amount: amount(rng), late: false }).collect();
         self.mark_late(rng, &mut loans);
@@ -100,7 +94,7 @@ impl User {
         for (place, loan) in loans.iter_mut().enumerate() {
             let mean = if place == 0 { 129.5 } else { lent / place as f64 };
             let weight = 1.0 + ((mean - 129.5) / 20.0).clamp(-0.6, 1.5);
-            loan.late = chance(rng, share * weight * 0.75);
+            loan.late = chance(rng, share * weight * 0.8);
             lent += loan.amount;
             let draw = weight * rng.random::<f64>();
             if draw >= likely.1 {
@@ -137,7 +131,7 @@ fn late_share(rng: &mut impl Rng, age_years: f64, job_years: Option<f64>, car: b
         Some(years) => -(years / 10.0).min(1.5) * 0.5,
         None => 0.2,
     };
-    let score = -2.12 + 0.35 * young + job - if car { 0.2 } else { 0.0 };
+    let score = -1.91 + 0.35 * young + job - if car { 0.2 } else { 0.0 };
     let share = quantile(rng, &tables::LATE_SHARE);
     chance(rng, 1.0 / (1.0 + libm::exp(-score))).then_some(share)
 }

@@ -1,0 +1,87 @@
+//! What the tests of the data side share: small loan files, and the features made of them.
+
+#![allow(dead_code, reason = "every test binary uses its part")]
+
+use std::path::{Path, PathBuf};
+
+use feature_job::features::build::{self, FeaturesError, Summary};
+use feature_job::offline::Table;
+
+pub const HEADER: &str =
+    "loan_id,id,code_gender,flag_own_car,name_housing_type,status,birthday,job_start_date,loan_date,loan_amount";
+
+/// A loan of user `id`, all else being equal.
+pub fn loan(loan_id: u64, id: u64, date: &str, amount: &str) -> String {
+    format!("{loan_id},{id},F,N,House / apartment,0,1990-01-01,2015-01-01,{date},{amount}")
+}
+
+/// A loan file of these lines under [`HEADER`].
+pub fn file(lines: &[String]) -> String {
+    format!("{HEADER}\n{}\n", lines.join("\n"))
+}
+
+/// A folder with a loan file in it.
+pub struct Folder {
+    folder: tempfile::TempDir,
+    pub out: PathBuf,
+}
+
+impl Folder {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let out = folder.path().join("features.parquet");
+        Self { folder, out }
+    }
+
+    pub fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, bytes).expect("a write");
+        path
+    }
+
+    pub fn build(&self, inputs: &[PathBuf], as_of: &str) -> Result<Summary, FeaturesError> {
+        build::build(inputs, as_of.parse().expect("a day"), &self.out)
+    }
+
+    /// The names of what lies in the folder.
+    pub fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path()).expect("the folder");
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// The features of a loan file given as text.
+pub fn table(text: &str, as_of: &str) -> (Summary, Table) {
+    let folder = Folder::new();
+    let input = folder.put("loans.csv", text);
+    let summary = folder.build(&[input], as_of).expect("a fine loan file");
+    (summary, Table::read(&folder.out).expect("our own file"))
+}
+
+/// Why a loan file is refused: the whole message; and nothing is left behind.
+pub fn refusal(bytes: impl AsRef<[u8]>, as_of: &str) -> String {
+    let folder = Folder::new();
+    let input = folder.put("loans.csv", bytes);
+    let error = folder.build(&[input], as_of).expect_err("the file is to be refused");
+    assert_eq!(folder.names(), ["loans.csv"], "nothing is written");
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// A file of the shared data; none, with a word, where it is absent.
+pub fn shared(name: &str) -> Option<PathBuf> {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")).join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    println!("skipped: {} is absent", path.display());
+    None
+}

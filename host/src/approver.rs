@@ -1,0 +1,18 @@
+//! The approver's verbs: making keys, reviewing candidates, countersigning them or turning them down.
+//!
+//! They run on the approver's own machine. A private key is never needed where the host serves.
+
+#![expect(clippy::print_stdout, reason = "these verbs are a command line's")]
+
+mod approve;
+mod keygen;
+mod registry;
+mod reject;
+mod review;
+mod verify;
+
+pub use approve::ApproveArgs;
+pub use keygen::KeygenArgs;
+pub use reject::RejectArgs;
+pub use review::ReviewArgs;
+pub use verify::VerifyArgs;

@@ -1,0 +1,118 @@
+//! `countersign approve`: a human's signature on a candidate, and the file the host waits for.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use contract::approval::{Approval, Decision};
+use contract::date::Date;
+use contract::digest::Digest;
+use contract::key::PrivateKey;
+use contract::seal::refusal::printable;
+use contract::{file, seal};
+
+use super::registry::{RegistryArgs, read_module};
+use super::reject::{now, rejection};
+use super::review;
+
+/// The flags of `countersign approve`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  countersign approve modules/candidates/credit-risk-1.wasm --key ada.pem --by 'Ada Lovelace' \\
+      --reason 'beats version 0 on unseen users' --modules modules
+
+It signs the very bytes it shows. Where the policy asks for several approvers, each runs the same command in turn.")]
+pub struct ApproveArgs {
+    /// Candidate file
+    file: PathBuf,
+    /// The approver's private key
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Who approves
+    #[arg(long, value_name = "NAME")]
+    by: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Last day the approval holds, as YYYY-MM-DD [default: it does not end]
+    #[arg(long, value_name = "DATE")]
+    expires: Option<Date>,
+    /// Refuse any candidate but the one of this digest, `sha256:...`
+    #[arg(long, value_name = "DIGEST")]
+    expect_digest: Option<Digest>,
+    #[command(flatten)]
+    registry: RegistryArgs,
+}
+
+impl ApproveArgs {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let policy = self.registry.policy()?;
+        let key = PrivateKey::load(&self.key)?;
+        let bytes = read_module(&self.file)?;
+        let today = Date::today();
+        let candidate = seal::verify_candidate(&bytes, &policy, today).map_err(|refusal| {
+            anyhow::anyhow!("{} cannot be approved ({}): {refusal}", self.file.display(), refusal.code())
+        })?;
+        let digest = candidate.digest();
+        if let Some(expected) = self.expect_digest.filter(|expected| *expected != digest) {
+            bail!("{} is {digest}, not the expected {expected}: review it again", self.file.display());
+        }
+        if let Some(rejected) = rejection(&self.file)?.filter(|rejected| rejected.digest == digest) {
+            let (by, reason) = (printable(&rejected.by), printable(&rejected.reason));
+            bail!(
+                "{} was turned down by {by}: {reason}; remove its .rejected.json to consider it again",
+                self.file.display()
+            );
+        }
+        review::show(
+            candidate.card(),
+            digest,
+            candidate.approvals(),
+            self.registry.newest_approved(candidate.card()).as_ref(),
+        );
+
+        let out = self.registry.approved().join(format!("{}.wasm", candidate.card().name()));
+        // A further approver's part goes onto what the earlier ones signed.
+        let base = match earlier(&out, digest)? {
+            Some(approved) => approved,
+            None => bytes.clone(),
+        };
+        let approval = Approval {
+            digest,
+            decision: Decision::Approve,
+            key: key.public().id(),
+            by: self.by,
+            reason: self.reason,
+            time: now(),
+            gates_override: None,
+            expires: self.expires,
+        };
+        let signed = seal::approve(&base, &approval, &key)?;
+        // Judged as the host will, before the host sees it: the key may not be an approver's.
+        let approvals = seal::verify_candidate(&signed, &policy, today)
+            .map_err(|refusal| anyhow::anyhow!("this approval would not count ({}): {refusal}", refusal.code()))?
+            .approvals()
+            .len();
+        fs::create_dir_all(self.registry.approved())
+            .with_context(|| format!("cannot make the folder {}", self.registry.approved().display()))?;
+        let written = if out.exists() { file::replace(&out, &signed) } else { file::create(&out, &signed) };
+        written.with_context(|| format!("cannot write {}", out.display()))?;
+        println!("\napproved: {} carries {approvals} of {} approvals", out.display(), policy.approvals_required);
+        Ok(())
+    }
+}
+
+/// Gives the file that is to take a further approval, if this very module is already in approved/.
+fn earlier(out: &Path, digest: Digest) -> anyhow::Result<Option<Vec<u8>>> {
+    if !out.exists() {
+        return Ok(None);
+    }
+    let bytes = read_module(out)?;
+    match seal::inspect(&bytes) {
+        Ok(found) if found.digest == digest => Ok(Some(bytes)),
+        Ok(found) => bail!("{} is taken by another module, {}: train under a new version", out.display(), found.digest),
+        Err(refusal) => bail!("{} is in the way and no module of ours ({refusal}): remove it first", out.display()),
+    }
+}

@@ -1,0 +1,80 @@
+//! `countersign reject`: a candidate turned down, on the record.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use contract::digest::Digest;
+use contract::{canonical, file, seal};
+use serde::{Deserialize, Serialize};
+
+use super::registry::read_module;
+
+/// The flags of `countersign reject`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  countersign reject modules/candidates/credit-risk-2.wasm --by 'Ada Lovelace' --reason 'recall fell'
+
+Writes FILE.rejected.json beside the candidate; `approve` then refuses it until that file is removed.")]
+pub struct RejectArgs {
+    /// Candidate file
+    file: PathBuf,
+    /// Who turns it down
+    #[arg(long, value_name = "NAME")]
+    by: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// What stands beside a candidate that was turned down.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Rejection {
+    pub(super) digest: Digest,
+    pub(super) by: String,
+    pub(super) reason: String,
+    time: String,
+}
+
+impl RejectArgs {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        if self.by.trim().is_empty() || self.reason.trim().is_empty() {
+            bail!("say who turns the candidate down with --by, and why with --reason");
+        }
+        let bytes = read_module(&self.file)?;
+        let found = seal::inspect(&bytes)?;
+        let rejection = Rejection { digest: found.digest, by: self.by, reason: self.reason, time: now() };
+        let record = record_path(&self.file);
+        file::create(&record, &canonical::to_vec(&rejection)?)
+            .with_context(|| format!("cannot write {}; was the candidate turned down before?", record.display()))?;
+        println!("{} is turned down; the record is {}", found.card.name(), record.display());
+        Ok(())
+    }
+}
+
+/// Gives the record that stands beside a candidate, where it was turned down.
+pub(super) fn rejection(candidate: &Path) -> anyhow::Result<Option<Rejection>> {
+    let record = record_path(candidate);
+    match std::fs::read(&record) {
+        Err(absent) if absent.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        read => {
+            let said =
+                || format!("cannot read {}: remove it if the candidate is to be considered again", record.display());
+            let bytes = read.with_context(said)?;
+            serde_json::from_slice(&bytes).map(Some).with_context(said)
+        }
+    }
+}
+
+fn record_path(candidate: &Path) -> PathBuf {
+    let mut name = OsString::from(candidate);
+    name.push(".rejected.json");
+    name.into()
+}
+
+/// Gives the time as this machine has it, for people to read.
+pub(super) fn now() -> String {
+    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}

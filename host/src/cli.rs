@@ -1,0 +1,71 @@
+//! The verbs of `countersign`.
+
+use clap::{Parser, Subcommand};
+
+use crate::approver::{ApproveArgs, KeygenArgs, RejectArgs, ReviewArgs, VerifyArgs};
+use crate::config::ServeArgs;
+
+/// Serves features and predictions by user id, from models that a human has countersigned
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Serve features and predictions, and swap in approved models while running
+    Serve(ServeArgs),
+    /// Make a signing key and enrol its public half in the trust policy
+    Keygen(KeygenArgs),
+    /// Show what a candidate says of itself, and whether its seal holds
+    Review(ReviewArgs),
+    /// Countersign a candidate and put it into the registry's approved/
+    Approve(ApproveArgs),
+    /// Record beside a candidate that it was turned down, and why
+    Reject(RejectArgs),
+    /// Tell whether a host with this trust policy would run a module, and if not, why
+    Verify(VerifyArgs),
+}
+
+impl Cli {
+    /// Does what was asked for.
+    ///
+    /// # Errors
+    /// Whatever the verb met, with its context; a [`ConfigError`](crate::config::ConfigError) for a flag that cannot be
+    /// followed.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.verb {
+            Verb::Serve(args) => args.run(),
+            Verb::Keygen(args) => args.run(),
+            Verb::Review(args) => args.run(),
+            Verb::Approve(args) => args.run(),
+            Verb::Reject(args) => args.run(),
+            Verb::Verify(args) => args.run(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_flags_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_read_names_its_flag() {
+        let check = |args: &[&str], flag: &str| {
+            let error = Cli::try_parse_from([&["countersign", "serve"], args].concat()).expect_err("a bad value");
+            assert!(error.to_string().contains(flag), "{error}");
+        };
+        check(&[], "--data");
+        check(&["--data", "d", "--listen", "localhost"], "--listen");
+        check(&["--data", "d", "--listen", "127.0.0.1:65536"], "--listen");
+        check(&["--data", "d", "--poll-ms", "soon"], "--poll-ms");
+    }
+}

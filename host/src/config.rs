@@ -1,0 +1,209 @@
+//! What `countersign serve` is told: flags, then environment, checked whole before anything is opened.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+/// The flags of `countersign serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// Folder of the registry; approved modules are picked up from its `approved/`
+    #[arg(long, value_name = "DIR", default_value = "modules", env = "COUNTERSIGN_MODULES")]
+    pub modules: PathBuf,
+    /// Trust policy: whose signatures count [default: trust.toml in the folder of --modules]
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_TRUST")]
+    pub trust: Option<PathBuf>,
+    /// Folder of the host's own data: the features, and the ledger of versions
+    #[arg(long, value_name = "DIR", env = "COUNTERSIGN_DATA")]
+    pub data: PathBuf,
+    /// Address to listen on; port 0 takes a free one and prints it
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "COUNTERSIGN_LISTEN")]
+    pub listen: SocketAddr,
+    /// Milliseconds between two looks at the registry, for file systems that send no events
+    #[arg(long, value_name = "MS", default_value_t = 1000, env = "COUNTERSIGN_POLL_MS")]
+    pub poll_ms: u64,
+    /// Most milliseconds that requests under way get to finish after SIGTERM
+    #[arg(long, value_name = "MS", default_value_t = 30_000, env = "COUNTERSIGN_DRAIN_MS")]
+    pub drain_ms: u64,
+}
+
+/// A checked configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The folder of the registry.
+    pub modules: PathBuf,
+    /// The file of the trust policy.
+    pub trust: PathBuf,
+    /// The folder of the host's own data.
+    pub data: PathBuf,
+    /// The address to listen on, a loopback one.
+    pub listen: SocketAddr,
+    /// The time between two looks at the registry.
+    pub poll: Duration,
+    /// The bounds of the HTTP side.
+    pub limits: Limits,
+}
+
+/// The bounds of the HTTP side.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Most bytes of a request's body: 10,000 records of the present view take 3 MB.
+    pub body_bytes_max: usize,
+    /// Most records of one batch: a batch is checked and held in memory whole.
+    pub records_max: usize,
+    /// Most batches in work at a time; with `body_bytes_max` it bounds the memory of ingest. More are told to wait.
+    pub writes_max: usize,
+    /// Most connections at a time; well below the usual 1,024 open files of a process.
+    pub connections_max: usize,
+    /// Longest wait for a request's head, and the longest a connection may idle between requests.
+    pub head: Duration,
+    /// Longest wait for a whole body: 8 MiB at 280 kB/s.
+    pub body: Duration,
+    /// Longest wait for a client that does not read its answer.
+    pub write_stall: Duration,
+    /// Longest wait for requests under way when the host is told to stop.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 8 << 20,
+            records_max: 10_000,
+            writes_max: 8,
+            connections_max: 512,
+            head: Duration::from_secs(15),
+            body: Duration::from_secs(30),
+            write_stall: Duration::from_secs(15),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Why a configuration is refused; the message names the flag.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The address could be reached from other machines.
+    #[error(
+        "--listen {0}: only loopback addresses are served, since requests carry no tokens yet: use 127.0.0.1 or [::1]"
+    )]
+    Exposed(SocketAddr),
+    /// A time lies outside its bounds.
+    #[error("{flag} {value}: use {min} to {max} milliseconds")]
+    Time {
+        /// The flag.
+        flag: &'static str,
+        /// The value refused.
+        value: u64,
+        /// The least it may be.
+        min: u64,
+        /// The most it may be.
+        max: u64,
+    },
+    /// A folder that must be there is not.
+    #[error("{flag} {path}: there is no such folder")]
+    NoFolder {
+        /// The flag.
+        flag: &'static str,
+        /// The path refused.
+        path: PathBuf,
+    },
+    /// A file that must be there is not.
+    #[error("{flag} {path}: there is no such file")]
+    NoFile {
+        /// The flag.
+        flag: &'static str,
+        /// The path refused.
+        path: PathBuf,
+    },
+    /// Something that is no folder stands where the data belong.
+    #[error("--data {0}: this is no folder")]
+    DataInTheWay(PathBuf),
+}
+
+impl Config {
+    /// Checks the flags, all of them, and opens nothing.
+    ///
+    /// # Errors
+    /// [`ConfigError`], for the first flag that cannot be followed.
+    pub fn from_args(args: ServeArgs) -> Result<Self, ConfigError> {
+        let ServeArgs { modules, trust, data, listen, poll_ms, drain_ms } = args;
+        if !listen.ip().is_loopback() {
+            return Err(ConfigError::Exposed(listen));
+        }
+        let poll = checked_time("--poll-ms", poll_ms, 10, 3_600_000)?;
+        let drain = checked_time("--drain-ms", drain_ms, 0, 600_000)?;
+        if !modules.is_dir() {
+            return Err(ConfigError::NoFolder { flag: "--modules", path: modules });
+        }
+        let trust = trust.unwrap_or_else(|| modules.join("trust.toml"));
+        if !trust.is_file() {
+            return Err(ConfigError::NoFile { flag: "--trust", path: trust });
+        }
+        if data.exists() && !data.is_dir() {
+            return Err(ConfigError::DataInTheWay(data));
+        }
+        Ok(Self { modules, trust, data, listen, poll, limits: Limits { drain, ..Limits::default() } })
+    }
+
+    /// Gives the folder of the feature store.
+    pub fn store_dir(&self) -> PathBuf {
+        self.data.join("features")
+    }
+}
+
+fn checked_time(flag: &'static str, value: u64, min: u64, max: u64) -> Result<Duration, ConfigError> {
+    if (min..=max).contains(&value) {
+        Ok(Duration::from_millis(value))
+    } else {
+        Err(ConfigError::Time { flag, value, min, max })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A registry folder with a trust policy, and flags that fit it.
+    fn fitting() -> (tempfile::TempDir, ServeArgs) {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(dir.path().join("trust.toml"), "").expect("a file");
+        let args = ServeArgs {
+            modules: dir.path().to_owned(),
+            trust: None,
+            data: dir.path().join("data"),
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            poll_ms: 1000,
+            drain_ms: 30_000,
+        };
+        (dir, args)
+    }
+
+    #[test]
+    fn flags_that_fit_are_taken_and_nothing_is_made() {
+        let (dir, args) = fitting();
+        let config = Config::from_args(args).expect("fitting flags");
+        assert_eq!(config.trust, dir.path().join("trust.toml"));
+        assert!(!config.data.exists(), "checking must not make the folder");
+    }
+
+    #[test]
+    fn flags_that_do_not_fit_are_named() {
+        let check = |flag: &str, change: &dyn Fn(&mut ServeArgs)| {
+            let (_dir, mut args) = fitting();
+            change(&mut args);
+            let error = Config::from_args(args).expect_err(flag).to_string();
+            assert!(error.starts_with(flag), "{error}");
+        };
+        check("--listen 0.0.0.0:80", &|args| args.listen = "0.0.0.0:80".parse().expect("an address"));
+        check("--listen [::]:80", &|args| args.listen = "[::]:80".parse().expect("an address"));
+        check("--listen 10.0.0.1:80", &|args| args.listen = "10.0.0.1:80".parse().expect("an address"));
+        check("--poll-ms 0", &|args| args.poll_ms = 0);
+        check("--drain-ms 600001", &|args| args.drain_ms = 600_001);
+        check("--modules", &|args| args.modules = args.modules.join("nowhere"));
+        check("--trust", &|args| args.trust = Some(args.modules.join("nowhere")));
+        check("--data", &|args| args.data = args.modules.join("trust.toml"));
+    }
+}

@@ -1,0 +1,102 @@
+//! The bounds a model is admitted and run under.
+
+use super::error::EngineError;
+
+/// The bounds of every call, and of what stays warm between calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineLimits {
+    /// How long a call may run, in milliseconds of the clock. A row takes microseconds; the rest is for a thread that
+    /// waits for a processor on a loaded machine, where a healthy guest must not be stopped.
+    pub deadline_ms: u64,
+    /// How long a call may run that proves or warms up a model, off the request path and with its memory still cold.
+    pub proof_deadline_ms: u64,
+    /// The most linear memory of an instance, in bytes. A forest of 100 trees of depth 8 takes under 2 MiB; unbounded
+    /// trees on a million rows take tens. Instances share what they do not write.
+    pub memory_bytes_max: usize,
+    /// The most elements of a table; a guest's table only holds its own few function pointers.
+    pub table_elements_max: usize,
+    /// The most stack of a call, in bytes. Threads here have 2 MiB, and the host's own frames need their part.
+    pub stack_bytes_max: usize,
+    /// The most rows of one call. A guest may bound them lower, and then refuses.
+    pub call_rows_max: usize,
+    /// The most idle instances a version keeps warm: more than there are workers is never used.
+    pub warm_instances_max: usize,
+    /// After how many calls an instance is replaced, so that what a guest leaks or remembers has an end. Making one
+    /// costs some 40 microseconds, which this many calls make disappear.
+    pub instance_calls_max: u32,
+    /// The bounds of a module's structure.
+    pub module: ModuleLimits,
+}
+
+/// The bounds of a module's structure, checked before it is compiled. The template has under 100 KB,
+/// code and data; a model adds data only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleLimits {
+    /// The most bytes of the file.
+    pub module_bytes_max: usize,
+    /// The most functions; compile time grows with them.
+    pub functions_max: u32,
+    /// The most bytes of code; compile time grows with them.
+    pub code_bytes_max: u64,
+    /// The most bytes of one function; the compiler's memory grows faster than this does.
+    pub function_bytes_max: u64,
+    /// The most data segments.
+    pub data_segments_max: u32,
+    /// The most pages (64 KiB) of initial memory.
+    pub memory_pages_max: u64,
+    /// The most tables.
+    pub tables_max: u32,
+    /// The most elements a table starts with.
+    pub table_elements_max: u64,
+    /// The most entries of any other section: types, globals, exports, elements, aliases, instances.
+    pub entries_max: u32,
+    /// The most custom sections, ours and those of tools.
+    pub custom_sections_max: u32,
+}
+
+impl Default for EngineLimits {
+    fn default() -> Self {
+        Self {
+            deadline_ms: 100,
+            proof_deadline_ms: 2_000,
+            memory_bytes_max: 256 << 20,
+            table_elements_max: 10_000,
+            stack_bytes_max: 512 << 10,
+            call_rows_max: 1024,
+            warm_instances_max: 32,
+            instance_calls_max: 10_000,
+            module: ModuleLimits::default(),
+        }
+    }
+}
+
+impl Default for ModuleLimits {
+    fn default() -> Self {
+        Self {
+            module_bytes_max: 256 << 20,
+            functions_max: 2_000,
+            code_bytes_max: 1 << 20,
+            function_bytes_max: 128 << 10,
+            data_segments_max: 10_000,
+            memory_pages_max: 4_096,
+            tables_max: 4,
+            table_elements_max: 10_000,
+            entries_max: 2_000,
+            custom_sections_max: 64,
+        }
+    }
+}
+
+impl EngineLimits {
+    /// Checks what would make every call fail, or put the process at risk.
+    pub(super) fn check(&self) -> Result<(), EngineError> {
+        let check = |fine: bool, what: &'static str| if fine { Ok(()) } else { Err(EngineError::Limit(what)) };
+        check((1..=60_000).contains(&self.deadline_ms), "deadline_ms must be from 1 to 60000")?;
+        check((1..=60_000).contains(&self.proof_deadline_ms), "proof_deadline_ms must be from 1 to 60000")?;
+        check((64 << 10..=4 << 30).contains(&self.memory_bytes_max), "memory_bytes_max must be from 64 KiB to 4 GiB")?;
+        check((64 << 10..=1 << 20).contains(&self.stack_bytes_max), "stack_bytes_max must be from 64 KiB to 1 MiB")?;
+        check((1..=65_536).contains(&self.call_rows_max), "call_rows_max must be from 1 to 65536")?;
+        check((1..=1024).contains(&self.warm_instances_max), "warm_instances_max must be from 1 to 1024")?;
+        check(self.instance_calls_max > 0, "instance_calls_max must be at least 1")
+    }
+}

@@ -1,0 +1,94 @@
+//! The HTTP side: routes, answers, errors and connections. Only this module names axum and hyper.
+//!
+//! Read in this order: the routes (here), [`users`] (what most requests are), [`ingest`], [`models`], [`health`],
+//! [`metrics`], then what all share: [`problem`] (every error), [`body`] (bounded reading), [`observe`] (counting,
+//! panics) and [`server`] (connections and their end).
+
+pub mod body;
+pub mod health;
+pub mod ingest;
+pub mod metrics;
+pub mod models;
+pub mod observe;
+pub mod problem;
+pub mod server;
+mod stall;
+pub mod users;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Response;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::routing::{MethodRouter, any, get, post};
+use contract::digest::Digest;
+use contract::view::FeatureView;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
+use self::metrics::Metrics;
+use self::models::Models;
+use self::problem::Problem;
+use crate::config::Limits;
+use crate::store::Store;
+
+/// What all requests share.
+pub struct App {
+    /// The features.
+    pub store: Arc<Store>,
+    /// The models.
+    pub models: Arc<dyn Models>,
+    /// The view that records are published in.
+    pub view: &'static FeatureView,
+    /// Its digest, computed once.
+    pub view_digest: Digest,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// A permit for each batch that may be in work; all are free again when no write is under way.
+    pub writes: Arc<Semaphore>,
+    /// The bounds.
+    pub limits: Limits,
+}
+
+impl App {
+    /// Puts together what requests share.
+    pub fn new(store: Arc<Store>, models: Arc<dyn Models>, view: &'static FeatureView, limits: Limits) -> Arc<Self> {
+        let writes = Arc::new(Semaphore::new(limits.writes_max));
+        let view_digest = view.digest();
+        Arc::new(Self { store, models, view, view_digest, metrics: Metrics::new(), writes, limits })
+    }
+}
+
+/// Gives the routes over what they share.
+pub fn router(app: Arc<App>) -> Router {
+    let routes: [(&'static str, MethodRouter<Arc<App>>); 8] = [
+        ("/v1/features", post(ingest::ingest)),
+        ("/v1/users/{id}/features", get(users::features)),
+        ("/v1/users/{id}/prediction", get(users::prediction)),
+        ("/v1/models", get(models::list)),
+        ("/v1/models/{name}", get(models::show)),
+        ("/health/live", get(health::live)),
+        ("/health/ready", get(health::ready)),
+        ("/metrics", get(metrics::metrics)),
+    ];
+    let mut router = Router::new();
+    for (path, methods) in routes {
+        let methods = methods.fallback(async || Problem::MethodNotAllowed);
+        router = router.route(path, observe::observed(path, &app, methods));
+    }
+    let unknown = any(async || Problem::UnknownRoute);
+    router.fallback_service(observe::observed("unmatched", &app, unknown).with_state(Arc::clone(&app))).with_state(app)
+}
+
+/// Writes an answer as JSON.
+fn json_response(answer: &impl Serialize) -> Response<Body> {
+    let mut bytes = Vec::with_capacity(640);
+    serde_json::to_writer(&mut bytes, answer).expect("an answer is plain data");
+    let mut response = Response::new(Body::from(bytes));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! What is counted, and `GET /metrics`, which shows it as OpenMetrics text.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::http::{Response, StatusCode};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::App;
+use super::problem::Problem;
+
+/// Upper ends of the duration buckets, in seconds: a prediction takes tens of microseconds, a batch up to a second.
+const BUCKETS_S: [f64; 12] = [50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 50e-3, 250e-3, 1.0, 5.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answer {
+    route: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: &'static str,
+}
+
+type Labels = Vec<(&'static str, String)>;
+
+/// What the HTTP side counts itself.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Answer, Counter>,
+    durations: Family<Route, Histogram>,
+}
+
+impl Metrics {
+    /// Starts at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("countersign");
+        let requests = Family::<Answer, Counter>::default();
+        registry.register("http_requests", "Requests answered, by route and status", requests.clone());
+        let durations = Family::<Route, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS_S));
+        let help = "Time from a request's head to its answer";
+        registry.register_with_unit("http_request_duration", help, Unit::Seconds, durations.clone());
+        Self { registry, requests, durations }
+    }
+
+    /// Counts one answer.
+    pub fn answered(&self, route: &'static str, status: StatusCode, took: Duration) {
+        self.requests.get_or_create(&Answer { route, status: status.as_u16() }).inc();
+        self.durations.get_or_create(&Route { route }).observe(took.as_secs_f64());
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Answers `GET /metrics`.
+pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response<Body>, Problem> {
+    let mut text = String::with_capacity(8 << 10);
+    let looked_at = looked_at(&app)?;
+    // Writing into a string cannot fail.
+    let _ = encode_registry(&mut text, &app.metrics.registry);
+    let _ = encode_registry(&mut text, &looked_at);
+    let _ = encode_eof(&mut text);
+    let mut response = Response::new(Body::from(text));
+    let media_type = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, media_type);
+    Ok(response)
+}
+
+/// Collects what others count, as it stands at this moment.
+fn looked_at(app: &App) -> Result<Registry, Problem> {
+    let mut registry = Registry::with_prefix("countersign");
+    let figures = app.models.figures();
+    registry.register("features_stored", "Users with a feature record", ConstGauge::new(app.store.len()));
+    let store_bytes = ConstGauge::new(app.store.size_on_disk()?);
+    registry.register_with_unit("store_size", "Disk space of the feature store", Unit::Bytes, store_bytes);
+    registry.register("model_swaps", "Versions that went live", ConstCounter::new(figures.swaps));
+    let rejections = counters("code", &figures.rejections);
+    registry.register("module_rejections", "Module files refused, by reason", rejections);
+    let engine = counters("event", &figures.engine);
+    registry.register("engine_events", "Calls into models and what became of them", engine);
+    let idle = Family::<Labels, Gauge>::default();
+    for (model, count) in figures.instances_idle {
+        idle.get_or_create(&vec![("model", model)]).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    registry.register("model_instances_idle", "Warm instances that wait for a call", idle);
+    let live = Family::<Labels, Gauge>::default();
+    for (model, version, digest) in figures.live {
+        let labels = vec![("model", model), ("version", version.to_string()), ("digest", digest)];
+        live.get_or_create(&labels).set(1);
+    }
+    registry.register("model_info", "The live version of each model", live);
+    Ok(registry)
+}
+
+fn counters(label: &'static str, figures: &[(&'static str, u64)]) -> Family<Labels, Counter> {
+    let family = Family::<Labels, Counter>::default();
+    for &(name, count) in figures {
+        family.get_or_create(&vec![(label, name.to_owned())]).inc_by(count);
+    }
+    family
+}

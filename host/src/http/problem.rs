@@ -1,0 +1,221 @@
+//! Every error a client can meet, and the one place that gives it a status.
+//!
+//! # Shape
+//! RFC 9457: `{"type":"urn:countersign:problem:unknown_user","title":..,"status":404,"detail":..,"code":"unknown_user"}`
+//! as `application/problem+json`. The code is stable; title and detail are for people. Causes stay in the log.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use axum::http::{Response, StatusCode};
+use axum::response::IntoResponse;
+use contract::digest::Digest;
+use contract::ids::{EntityId, IdError, ModelName};
+use serde::Serialize;
+
+use crate::store::StoreError;
+
+use super::ingest::BadLine;
+use super::models::ScoreFault;
+
+/// The most characters of a detail: it may quote the request.
+const DETAIL_CHARS_MAX: usize = 400;
+
+/// Why a request is not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// No route has this path.
+    #[error("there is no such path; see the README for the routes")]
+    UnknownRoute,
+    /// The route has other methods.
+    #[error("this path does not take this method; the `allow` header names those it takes")]
+    MethodNotAllowed,
+    /// The path or the query is not text.
+    #[error("the request's path or query cannot be read: {0}")]
+    BadRequest(String),
+    /// An id or a name in the path or query is none.
+    #[error(transparent)]
+    BadId(#[from] IdError),
+    /// The store has no record of the user.
+    #[error("no features are stored for user {0}; publish them first")]
+    UnknownUser(EntityId),
+    /// The registry has never seen a module of that name.
+    #[error("no model is called `{0}`")]
+    UnknownModel(ModelName),
+    /// No model is live yet.
+    #[error("no model is live: approve one, and see /v1/models for what was refused")]
+    NoLiveModel,
+    /// Several models are live, and none is the default.
+    #[error("several models are live: name one with ?model=")]
+    ModelNeeded,
+    /// The record was made for another view than the host serves.
+    #[error("the user's features follow view {record}, the host serves {wanted}: publish the features again")]
+    ViewMismatch {
+        /// The record's view.
+        record: Digest,
+        /// The host's.
+        wanted: Digest,
+    },
+    /// The model did not answer.
+    #[error("the model could not score this row; the host's log says why")]
+    Score(#[from] ScoreFault),
+    /// The store did not answer.
+    #[error("{}", store_detail(.0))]
+    Store(#[from] StoreError),
+    /// The body is larger than a batch may be.
+    #[error("the body has more than {bytes_max} bytes: send several smaller batches")]
+    BodyTooLarge {
+        /// The bound.
+        bytes_max: usize,
+    },
+    /// The batch has more records than a batch may have.
+    #[error("the batch has more than {records_max} records: send several smaller batches")]
+    TooManyRecords {
+        /// The bound.
+        records_max: usize,
+    },
+    /// The body ended early or could not be read.
+    #[error("the body could not be read to its end; nothing was written")]
+    BodyBroken,
+    /// The body took too long.
+    #[error("the body did not arrive in time; nothing was written")]
+    BodyTimeout,
+    /// The body is of another type.
+    #[error("send one JSON record a line, as `content-type: application/x-ndjson`, not compressed")]
+    MediaType,
+    /// The body holds no record.
+    #[error("the batch holds no record: send one JSON record a line")]
+    EmptyBatch,
+    /// Lines of the body are no records.
+    #[error("{bad} of {received} lines are no feature record; nothing was written")]
+    BadLines {
+        /// How many lines are bad.
+        bad: usize,
+        /// How many lines there are.
+        received: usize,
+        /// The first of them.
+        errors: Vec<BadLine>,
+    },
+    /// Enough batches are in work.
+    #[error("{writes_max} batches are in work already: send this one again in a second")]
+    WritesBusy {
+        /// The bound.
+        writes_max: usize,
+    },
+    /// Enough connections are open.
+    #[error("{connections_max} connections are open already: try again in a second")]
+    ConnectionsBusy {
+        /// The bound.
+        connections_max: usize,
+    },
+    /// A fault of the host's own.
+    #[error("the host failed; its log says why")]
+    Internal,
+}
+
+/// What the client reads.
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: String,
+    code: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [BadLine],
+}
+
+impl Problem {
+    /// Gives the status, the stable code and the title.
+    pub fn class(&self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::UnknownRoute => (S::NOT_FOUND, "unknown_route", "no such path"),
+            Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "method not allowed"),
+            Self::BadRequest(_) => (S::BAD_REQUEST, "bad_request", "the request cannot be read"),
+            Self::BadId(IdError::Entity(_)) => (S::BAD_REQUEST, "bad_user_id", "not a user id"),
+            Self::BadId(_) => (S::BAD_REQUEST, "bad_name", "not a model name"),
+            Self::UnknownUser(_) => (S::NOT_FOUND, "unknown_user", "unknown user"),
+            Self::UnknownModel(_) => (S::NOT_FOUND, "unknown_model", "unknown model"),
+            Self::NoLiveModel => (S::SERVICE_UNAVAILABLE, "no_live_model", "no live model"),
+            Self::ModelNeeded => (S::BAD_REQUEST, "model_needed", "several models are live"),
+            Self::ViewMismatch { .. } => {
+                (S::SERVICE_UNAVAILABLE, "view_mismatch", "features and model follow different views")
+            }
+            Self::Score(_) => (S::INTERNAL_SERVER_ERROR, "score_failed", "the model failed"),
+            Self::Store(StoreError::Corrupt { .. }) => {
+                (S::INTERNAL_SERVER_ERROR, "store_corrupt", "a stored record is damaged")
+            }
+            Self::Store(_) => (S::INTERNAL_SERVER_ERROR, "store_failed", "the store failed"),
+            Self::BodyTooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "body_too_large", "body too large"),
+            Self::TooManyRecords { .. } => (S::PAYLOAD_TOO_LARGE, "too_many_records", "too many records"),
+            Self::BodyBroken => (S::BAD_REQUEST, "body_broken", "body cut short"),
+            Self::BodyTimeout => (S::REQUEST_TIMEOUT, "body_timeout", "body too slow"),
+            Self::MediaType => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "unsupported media type"),
+            Self::EmptyBatch => (S::BAD_REQUEST, "empty_batch", "empty batch"),
+            Self::BadLines { .. } => (S::BAD_REQUEST, "bad_records", "bad records"),
+            Self::WritesBusy { .. } => (S::SERVICE_UNAVAILABLE, "writes_busy", "too many writes"),
+            Self::ConnectionsBusy { .. } => (S::SERVICE_UNAVAILABLE, "connections_busy", "too many connections"),
+            Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "internal error"),
+        }
+    }
+
+    /// Gives after how many seconds it is worth trying again, where time alone helps.
+    fn retry_after_s(&self) -> Option<u32> {
+        match self {
+            Self::WritesBusy { .. } | Self::ConnectionsBusy { .. } => Some(1),
+            Self::NoLiveModel => Some(5),
+            _ => None,
+        }
+    }
+
+    fn errors(&self) -> &[BadLine] {
+        if let Self::BadLines { errors, .. } = self { errors } else { &[] }
+    }
+
+    /// Writes the cause of a fault to the log; refusals are the caller's business and only counted.
+    fn log(&self) {
+        match self {
+            Self::Score(fault) => tracing::error!(error = chain(fault), "a score failed"),
+            Self::Store(error) => tracing::error!(error = chain(error), "the store failed"),
+            _ => {}
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response<Body> {
+        self.log();
+        let (status, code, title) = self.class();
+        let body = Document {
+            r#type: format!("urn:countersign:problem:{code}"),
+            title,
+            status: status.as_u16(),
+            detail: self.to_string().chars().take(DETAIL_CHARS_MAX).collect(),
+            code,
+            errors: self.errors(),
+        };
+        let bytes = serde_json::to_vec(&body).expect("a problem is plain data");
+        let mut response = Response::new(Body::from(bytes));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_s() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// Says of a store's error what helps the caller; the rest stays in the log.
+fn store_detail(error: &StoreError) -> String {
+    match error {
+        StoreError::Corrupt { .. } => error.to_string(),
+        _ => "the store failed; the host's log says why".to_owned(),
+    }
+}
+
+/// Gives an error with all its causes, in one line.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

@@ -1,0 +1,6 @@
+//! The routes and the connections, spoken to in raw bytes over real sockets.
+
+mod answers;
+mod connections;
+mod house;
+mod ingest;

@@ -1,0 +1,197 @@
+//! The catalog: all files and versions as the registry's thread knows them, and the rules of what is live.
+//!
+//! - (name, version) belongs to the first digest proven for it.
+//! - At the start the highest admitted version of a model goes live. After that a version goes live by itself only if
+//!   none higher was ever live: versions never go back by themselves.
+//! - What is live stays live, whatever happens to its file.
+
+mod judge;
+mod promote;
+mod report;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use contract::digest::Digest;
+use contract::ids::{ModelName, ModelVersion};
+use contract::trust::TrustPolicy;
+
+use super::config::RegistryConfig;
+use super::counters::RegistryCounters;
+use super::file::{self, Stamp};
+use super::ledger::Ledger;
+use super::live::LiveModel;
+use super::reason::Reason;
+use crate::engine::Engine;
+
+/// What the registry's thread owns.
+pub(super) struct Catalog {
+    config: RegistryConfig,
+    engine: Engine,
+    policy: TrustPolicy,
+    trust_stamp: Option<Stamp>,
+    ledger: Ledger,
+    /// The files that are there now, as they were judged.
+    files: BTreeMap<OsString, Judged>,
+    models: BTreeMap<ModelName, Model>,
+    /// The files refused last, oldest first, one entry for a name.
+    refusals: VecDeque<Refused>,
+    /// What was last said about the folder in the log, so that a scan does not repeat it.
+    complaint: Option<String>,
+    scanned: bool,
+}
+
+/// A file that has been judged, until its stamp changes.
+struct Judged {
+    stamp: Stamp,
+    /// The module it holds, where that was admitted.
+    module: Option<Digest>,
+}
+
+/// The versions of a model that were admitted.
+#[derive(Default)]
+struct Model {
+    versions: BTreeMap<ModelVersion, Version>,
+    live: Option<ModelVersion>,
+}
+
+/// A version that was admitted.
+struct Version {
+    digest: Digest,
+    file: String,
+    file_bytes: u64,
+    file_digest: Digest,
+    /// None where it does not fit this host, or is too old to be kept compiled.
+    ready: Option<Arc<LiveModel>>,
+    /// Why it waits, where that is not for its age alone.
+    reason: Option<Reason>,
+}
+
+/// A file that was refused.
+struct Refused {
+    name: OsString,
+    bytes: u64,
+    digest: Option<Digest>,
+    reason: Reason,
+}
+
+impl Catalog {
+    pub(super) fn new(
+        config: RegistryConfig,
+        engine: Engine,
+        policy: TrustPolicy,
+        trust_stamp: Option<Stamp>,
+        ledger: Ledger,
+    ) -> Self {
+        Self {
+            config,
+            engine,
+            policy,
+            trust_stamp,
+            ledger,
+            files: BTreeMap::new(),
+            models: BTreeMap::new(),
+            refusals: VecDeque::new(),
+            complaint: None,
+            scanned: false,
+        }
+    }
+
+    /// Gives what the registry was told.
+    pub(super) fn config(&self) -> &RegistryConfig {
+        &self.config
+    }
+
+    /// Looks at the folder once: judges what is new or changed, then decides what is live.
+    ///
+    /// `go_on` is asked before each file, so that a shutdown does not wait for a whole folder; `publish` is called
+    /// whenever something that people see has changed.
+    pub(super) fn scan(
+        &mut self,
+        counters: &RegistryCounters,
+        go_on: impl Fn() -> bool,
+        mut publish: impl FnMut(&Self),
+    ) {
+        counters.scan();
+        self.reload_policy();
+        let approved = self.config.approved_dir();
+        let listing = match file::list(&approved, self.config.files_max) {
+            Ok(listing) => listing,
+            Err(cause) => {
+                // Nothing is known of the files then: all stays as it is.
+                self.complain(format!("approved modules folder cannot be read: {cause}"));
+                return;
+            }
+        };
+        match listing.passed_over {
+            0 => self.complaint = None,
+            count => self.complain(format!("{count} module files are passed over: the folder holds too many")),
+        }
+        let there: BTreeMap<_, _> = listing.files.into_iter().collect();
+        let before = self.files.len();
+        self.files.retain(|name, _| there.contains_key(name));
+        let mut changed = self.files.len() != before;
+        for (name, stamp) in there {
+            if !go_on() {
+                return;
+            }
+            if self.files.get(&name).is_some_and(|judged| judged.stamp == stamp) {
+                continue;
+            }
+            self.judge(&name, stamp, counters);
+            changed = true;
+            // At the start all files are judged first, lest each version goes live in turn.
+            if self.scanned {
+                self.promote_all(counters);
+                publish(self);
+            }
+        }
+        let start = !self.scanned;
+        changed |= self.promote_all(counters);
+        if let Err(cause) = self.ledger.save() {
+            self.complain(format!("the ledger cannot be written: {cause}"));
+        }
+        self.scanned = true;
+        if changed || start {
+            publish(self);
+        }
+    }
+
+    /// Tells whether all files that were there at the start have been judged.
+    pub(super) fn is_ready(&self) -> bool {
+        self.scanned
+    }
+
+    /// Gives the live version of each model.
+    pub(super) fn live(&self) -> BTreeMap<ModelName, Arc<LiveModel>> {
+        let live = |model: &Model| model.versions.get(&model.live?)?.ready.clone();
+        self.models.iter().filter_map(|(name, model)| Some((name.clone(), live(model)?))).collect()
+    }
+
+    /// Reads the trust policy again where it has changed, and has the refused files judged again under the new one. A
+    /// policy that cannot be read changes nothing.
+    fn reload_policy(&mut self) {
+        let stamp = file::stamp(&self.config.trust_path).ok();
+        if stamp == self.trust_stamp {
+            return;
+        }
+        self.trust_stamp = stamp;
+        match TrustPolicy::load(&self.config.trust_path) {
+            Ok(policy) => {
+                tracing::info!(keys = policy.keys.len(), "the trust policy was read again");
+                self.policy = policy;
+                self.files.retain(|_, judged| judged.module.is_some());
+            }
+            Err(error) => tracing::error!(%error, "the trust policy cannot be read; the one before stays in force"),
+        }
+    }
+
+    /// Says in the log what is wrong, once.
+    fn complain(&mut self, complaint: String) {
+        if self.complaint.as_ref() != Some(&complaint) {
+            tracing::warn!("{complaint}");
+            self.complaint = Some(complaint);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Deciding what is live, and what stays compiled beside it.
+
+use contract::ids::ModelName;
+
+use super::Catalog;
+use crate::registry::counters::RegistryCounters;
+use crate::registry::reason::Reason;
+
+impl Catalog {
+    /// Applies the rules to all models; tells whether anything changed.
+    pub(super) fn promote_all(&mut self, counters: &RegistryCounters) -> bool {
+        let names: Vec<ModelName> = self.models.keys().cloned().collect();
+        names.iter().fold(false, |changed, name| self.promote(name, counters) || changed)
+    }
+
+    fn promote(&mut self, name: &ModelName, counters: &RegistryCounters) -> bool {
+        let highest_live = self.ledger.highest_live(name);
+        let Some(model) = self.models.get_mut(name) else { return false };
+        let ready = |version: &&_| model.versions[*version].ready.is_some();
+        let Some(&version) = model.versions.keys().rev().find(ready) else { return false };
+        // At the start the highest version that is here serves again, even where a higher one has been lost.
+        let too_old = self.scanned && highest_live.is_some_and(|highest| version < highest);
+        let mut changed = false;
+        if model.live < Some(version) && !too_old {
+            // Durable first: once anyone has been answered by this version, a restart must not forget that.
+            self.ledger.went_live(name, version);
+            match self.ledger.save() {
+                Ok(()) => {
+                    tracing::info!(model = %name, %version, "version is live");
+                    model.live = Some(version);
+                    counters.swap();
+                    if let Some(entry) = model.versions.get_mut(&version) {
+                        entry.reason = None;
+                    }
+                    changed = true;
+                }
+                Err(cause) => {
+                    let message = format!("the ledger cannot be written: {cause}");
+                    let reason = Some(Reason::new("ledger_unwritable", message));
+                    if let Some(entry) = model.versions.get_mut(&version)
+                        && entry.reason != reason
+                    {
+                        tracing::error!(model = %name, %version, %cause, "the ledger cannot be written; not promoted");
+                        entry.reason = reason;
+                        changed = true;
+                    }
+                }
+            }
+        }
+        let live = model.live;
+        let standbys =
+            model.versions.iter_mut().rev().filter(|(version, entry)| Some(**version) != live && entry.ready.is_some());
+        for (_, entry) in standbys.skip(self.config.standbys_max) {
+            entry.ready = None;
+            changed = true;
+        }
+        changed
+    }
+}

@@ -1,0 +1,151 @@
+//! The ledger: what must outlive a restart so that versions never go back by themselves.
+//!
+//! # Shape
+//! ```json
+//! {"format":1,"models":{"credit-risk":{"highest_live":3,"taken":{"1":"sha256:...","3":"sha256:..."}}}}
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use contract::digest::Digest;
+use contract::ids::{ModelName, ModelVersion};
+use serde::{Deserialize, Serialize};
+
+use super::config::RegistryError;
+
+/// The most bytes of a ledger that are read: some hundred thousand versions.
+const LEDGER_BYTES_MAX: u64 = 16 << 20;
+/// The one format there is.
+const FORMAT: u32 = 1;
+
+/// The ledger, as it is in memory; [`save`](Self::save) makes it durable.
+pub(super) struct Ledger {
+    path: PathBuf,
+    content: Content,
+    saved: bool,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    format: u32,
+    models: BTreeMap<ModelName, Entry>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    highest_live: Option<ModelVersion>,
+    taken: BTreeMap<ModelVersion, Digest>,
+}
+
+impl Ledger {
+    /// Reads the ledger of a data folder, which is made with an empty ledger where it is absent.
+    pub(super) fn open(data_dir: &Path) -> Result<Self, RegistryError> {
+        let path = data_dir.join("ledger.json");
+        let failed = |cause| RegistryError::Ledger { path: path.clone(), cause };
+        let content = match read(&path) {
+            Ok(content) => Some(content),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
+            Err(cause) => return Err(failed(cause)),
+        };
+        let saved = content.is_some();
+        let content = content.unwrap_or_else(|| Content { format: FORMAT, ..Content::default() });
+        let mut ledger = Self { path: path.clone(), content, saved };
+        // At the start a folder that cannot be written is the operator's to see, not a warning in a log.
+        fs::create_dir_all(data_dir).and_then(|()| ledger.save()).map_err(failed)?;
+        Ok(ledger)
+    }
+
+    /// Gives the models it knows.
+    pub(super) fn models(&self) -> impl Iterator<Item = &ModelName> {
+        self.content.models.keys()
+    }
+
+    /// Gives the digest that owns a version.
+    pub(super) fn owner(&self, model: &ModelName, version: ModelVersion) -> Option<Digest> {
+        self.content.models.get(model)?.taken.get(&version).copied()
+    }
+
+    /// Gives the highest version that was ever live.
+    pub(super) fn highest_live(&self, model: &ModelName) -> Option<ModelVersion> {
+        self.content.models.get(model)?.highest_live
+    }
+
+    /// Gives a version to the first digest that asks for it.
+    pub(super) fn take(&mut self, model: &ModelName, version: ModelVersion, digest: Digest) {
+        let taken = &mut self.content.models.entry(model.clone()).or_default().taken;
+        if taken.insert(version, digest) != Some(digest) {
+            self.saved = false;
+        }
+    }
+
+    /// Remembers that a version is live.
+    pub(super) fn went_live(&mut self, model: &ModelName, version: ModelVersion) {
+        let highest = &mut self.content.models.entry(model.clone()).or_default().highest_live;
+        if *highest < Some(version) {
+            *highest = Some(version);
+            self.saved = false;
+        }
+    }
+
+    /// Writes what has changed since it was last written.
+    pub(super) fn save(&mut self) -> io::Result<()> {
+        if !self.saved {
+            let bytes = serde_json::to_vec(&self.content)?;
+            contract::file::replace(&self.path, &bytes)?;
+            self.saved = true;
+        }
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> io::Result<Content> {
+    let bytes = fs::metadata(path)?.len();
+    if bytes > LEDGER_BYTES_MAX {
+        return Err(io::Error::other(format!("{bytes} bytes, at most {LEDGER_BYTES_MAX} are read")));
+    }
+    let content: Content = serde_json::from_slice(&fs::read(path)?)?;
+    if content.format != FORMAT {
+        return Err(io::Error::other(format!("format {} is unknown, this host writes {FORMAT}", content.format)));
+    }
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(counter: u64) -> ModelVersion {
+        counter.try_into().expect("a counter")
+    }
+
+    #[test]
+    fn what_is_saved_is_there_again() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let data = folder.path().join("data");
+        let model: ModelName = "credit-risk".parse().expect("a name");
+        let mut ledger = Ledger::open(&data).expect("a new one");
+        assert_eq!((ledger.highest_live(&model), ledger.owner(&model, version(1))), (None, None));
+        ledger.take(&model, version(3), Digest::of(b"3"));
+        ledger.went_live(&model, version(3));
+        ledger.went_live(&model, version(2));
+        ledger.save().expect("saved");
+        let again = Ledger::open(&data).expect("ours");
+        assert_eq!(again.highest_live(&model), Some(version(3)), "an older version does not lower it");
+        assert_eq!(again.owner(&model, version(3)), Some(Digest::of(b"3")));
+        assert_eq!(fs::read_dir(&data).expect("the folder").count(), 1, "nothing is left behind");
+    }
+
+    #[test]
+    fn a_broken_ledger_is_no_empty_one() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for text in ["", "{}", "{\"format\":2,\"models\":{}}", "{\"format\":1,\"models\":{\"X\":{}}}"] {
+            fs::write(folder.path().join("ledger.json"), text).expect("a file");
+            assert!(matches!(Ledger::open(folder.path()), Err(RegistryError::Ledger { .. })), "{text}");
+        }
+    }
+}

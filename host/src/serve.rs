@@ -1,0 +1,95 @@
+//! `countersign serve`: check, open, serve, drain.
+
+mod models;
+
+use std::future::Future;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use contract::view::FeatureView;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, ServeArgs};
+use crate::engine::{Engine, EngineLimits};
+use crate::http::{App, server};
+use crate::registry::{Registry, RegistryConfig};
+use crate::store::Store;
+
+/// The variable that chooses what is logged, such as `debug` or `host::http=debug`.
+const LOG_VARIABLE: &str = "COUNTERSIGN_LOG";
+
+impl ServeArgs {
+    /// Serves until SIGTERM or SIGINT.
+    ///
+    /// # Errors
+    /// [`ConfigError`](crate::config::ConfigError) before anything is opened; then whatever cannot be opened.
+    pub fn run(self) -> anyhow::Result<()> {
+        let config = Config::from_args(self)?;
+        start_log();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        runtime.context("cannot start the server's threads")?.block_on(serve(config))
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    // Before anything is opened: a signal that comes early is obeyed as soon as serving would begin.
+    let stop = stop_signal().context("cannot listen for signals")?;
+    let listener = bind(config.listen).await?;
+    let address = listener.local_addr().context("the port has no address")?;
+
+    let view = FeatureView::credit_risk();
+    let data = &config.data;
+    std::fs::create_dir_all(data).with_context(|| format!("cannot make the folder of --data, {}", data.display()))?;
+    let store = Arc::new(Store::open(&config.store_dir(), view.digest())?);
+    let engine = Engine::new(EngineLimits::default()).context("cannot start the engine")?;
+    let registry = Arc::new(Registry::open(registry_config(&config, view), engine.clone())?);
+    tracing::info!(users = store.len(), data = %data.display(), modules = %config.modules.display(), "opened");
+
+    let models = models::Served::new(Arc::clone(&registry), engine);
+    let app = App::new(Arc::clone(&store), Arc::new(models), view, config.limits);
+    // The port takes connections already. Whoever started this host waits for the line; if nobody reads it, no matter.
+    let _ = writeln!(io::stdout(), "listening on http://{address}");
+    server::serve(listener, app, stop).await;
+
+    registry.shutdown();
+    store.flush().context("the last flush of the store")?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}: stop what uses it, or choose another address with --listen")
+    })
+}
+
+fn registry_config(config: &Config, view: &FeatureView) -> RegistryConfig {
+    RegistryConfig {
+        trust_path: config.trust.clone(),
+        poll_interval: config.poll,
+        ..RegistryConfig::new(&config.modules, &config.data, view.digest())
+    }
+}
+
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: finishing what is under way"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: finishing what is under way"),
+        }
+    })
+}
+
+/// Logs go to stderr, so that stdout has the one line about the address and nothing else.
+fn start_log() {
+    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // It fails only where a log is set up already, as in a test.
+    let _ = log.with_ansi(io::stderr().is_terminal()).try_init();
+}

@@ -1,0 +1,97 @@
+//! The registry and the engine as the HTTP side sees them.
+
+use std::sync::Arc;
+
+use contract::card::ModelCard;
+use contract::digest::Digest;
+use contract::ids::ModelName;
+
+use crate::engine::{Engine, ScoreError};
+use crate::http::models::{Live, ModelFigures, Models, ScoreFault};
+use crate::registry::{LiveModel, ModelStatus, Registry, VersionStatus};
+
+/// The models that are served.
+pub struct Served {
+    registry: Arc<Registry>,
+    engine: Engine,
+}
+
+impl Served {
+    /// Serves the models of a registry, which run in the engine.
+    pub fn new(registry: Arc<Registry>, engine: Engine) -> Self {
+        Self { registry, engine }
+    }
+
+    fn live_models(&self) -> Vec<Arc<LiveModel>> {
+        self.registry.models().iter().filter_map(|model| self.registry.live(&model.name)).collect()
+    }
+}
+
+impl Models for Served {
+    fn live(&self, name: &ModelName) -> Option<Arc<dyn Live>> {
+        self.registry.live(name).map(|live| live as Arc<dyn Live>)
+    }
+
+    fn live_default(&self) -> Option<Arc<dyn Live>> {
+        self.registry.default_model().map(|live| live as Arc<dyn Live>)
+    }
+
+    fn list(&self) -> Vec<ModelStatus> {
+        self.registry.models()
+    }
+
+    fn show(&self, name: &ModelName) -> Option<ModelStatus> {
+        self.registry.model(name)
+    }
+
+    fn unnamed(&self) -> Vec<VersionStatus> {
+        self.registry.unnamed()
+    }
+
+    fn ready(&self) -> Result<(), Vec<String>> {
+        if !self.registry.is_ready() {
+            return Err(vec!["the approved modules are still being looked at".to_owned()]);
+        }
+        if self.live_models().is_empty() {
+            return Err(vec!["no model is live: approve one, and see /v1/models for what was refused".to_owned()]);
+        }
+        Ok(())
+    }
+
+    fn figures(&self) -> ModelFigures {
+        let live = self.live_models();
+        let registry = self.registry.counters().figures();
+        let engine = self.engine.counters().figures();
+        ModelFigures {
+            instances_idle: live.iter().map(|m| (m.name().to_string(), m.compiled().idle_count() as u64)).collect(),
+            live: live.iter().map(|m| (m.name().to_string(), m.version().get(), m.digest().to_string())).collect(),
+            swaps: registry.swaps,
+            rejections: registry.rejections.into_iter().collect(),
+            engine: vec![
+                ("calls", engine.calls),
+                ("rows", engine.rows),
+                ("instances", engine.instances),
+                ("deadlines", engine.deadlines),
+                ("memory", engine.memory),
+                ("traps", engine.traps),
+                ("bad_outputs", engine.bad_outputs),
+                ("refusals", engine.refusals),
+            ],
+        }
+    }
+}
+
+impl Live for LiveModel {
+    fn card(&self) -> &ModelCard {
+        LiveModel::card(self)
+    }
+
+    fn digest(&self) -> Digest {
+        LiveModel::digest(self)
+    }
+
+    fn score(&self, rows: &[f64]) -> Result<Vec<f64>, ScoreFault> {
+        LiveModel::score(self, rows)
+            .map_err(|error: ScoreError| ScoreFault { code: error.code(), detail: error.to_string() })
+    }
+}

@@ -1,0 +1,111 @@
+//! A running host, asked over its real socket.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use ureq::Agent;
+
+use crate::binaries::countersign;
+use crate::workshop::Workshop;
+
+/// How long anything may take on a loaded machine before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A host that serves a workshop's registry; killed when dropped.
+pub struct Host {
+    process: Child,
+    agent: Agent,
+    /// Where it listens.
+    pub url: String,
+}
+
+/// What the host answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The body; null where it is no JSON.
+    pub body: Value,
+}
+
+impl Host {
+    /// Starts a host on a free port; its data lie in the workshop's `data`.
+    pub fn start(workshop: &Workshop) -> Self {
+        let mut process = countersign()
+            .args(["serve", "--listen", "127.0.0.1:0", "--modules"])
+            .arg(workshop.path("modules"))
+            .arg("--data")
+            .arg(workshop.path("data"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the host starts");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+        let url = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("the host said {line:?}"));
+        let url = url.to_owned();
+        let agent = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into();
+        Self { process, agent, url }
+    }
+
+    /// Asks for a path; none where the connection failed.
+    pub fn try_get(&self, path: &str) -> Option<Answer> {
+        let mut response = self.agent.get(format!("{}{path}", self.url)).call().ok()?;
+        let status = response.status().as_u16();
+        let text = response.body_mut().read_to_string().ok()?;
+        Some(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
+    }
+
+    /// Asks for a path, and demands an answer.
+    pub fn get(&self, path: &str) -> Answer {
+        self.try_get(path).unwrap_or_else(|| panic!("no answer to {path}"))
+    }
+
+    /// Asks for a user's prediction.
+    pub fn predict(&self, user: i64) -> Answer {
+        self.get(&format!("/v1/users/{user}/prediction"))
+    }
+
+    /// Waits until a version of credit-risk is live.
+    pub fn wait_for_version(&self, version: u64) {
+        self.wait_until(&format!("version {version} is live"), |model| model["live_version"] == version);
+    }
+
+    /// Waits until the answer about credit-risk is as wanted.
+    pub fn wait_until(&self, what: &str, holds: impl Fn(&Value) -> bool) {
+        let start = Instant::now();
+        loop {
+            let answer = self.get("/v1/models/credit-risk");
+            if holds(&answer.body) {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "waited in vain until {what}: {}", answer.body);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Gives the process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Kills the host outright.
+    pub fn kill(mut self) {
+        self.process.kill().expect("the host runs");
+        self.process.wait().expect("a killed process ends");
+    }
+
+    /// Waits until the host has ended by itself.
+    pub fn wait(mut self) -> ExitStatus {
+        self.process.wait().expect("the host ends")
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Fails where the process has ended, which is what is wanted.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
