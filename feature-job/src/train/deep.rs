@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_pure_node_is_a_leaf_however_many_rows_it_has() {
-        // One cut tells the classes apart; smartcore 0.7 needs minutes for this, and thousands of nodes.
+        // One cut tells the classes apart; smartcore 0.7 would go on cutting both sides.
         let rows = Rows::new(1, (0..400_000).map(f64::from).collect());
         let labels: Vec<u8> = (0..400_000).map(|row| u8::from(row >= 200_000)).collect();
         let forest = grow(&rows, &labels, &DeepParameters { trees: 2, features_per_split: 1 }, 1).expect("grows");

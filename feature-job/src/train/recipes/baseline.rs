@@ -68,7 +68,8 @@ impl Recipe for Baseline {
     fn fit(&self, part: &Sample, seed: u64) -> Result<Fitted, FitError> {
         two_classes(part)?;
         let imputation = vec![IMPUTED; part.rows.width()];
-        let (rows, labels) = smote::balance(&part.rows.imputed(&imputation), &part.labels, &whole(), SMOTE_NEIGHBOURS, seed)?;
+        let (rows, labels) =
+            smote::balance(&part.rows.imputed(&imputation), &part.labels, &whole(), SMOTE_NEIGHBOURS, seed)?;
         let forest = deep::grow(&rows, &labels, &FOREST, seed)?;
         let model = Model { imputation, family: Family::Forest(forest) };
         Ok(Fitted { model, threshold: THRESHOLD, rows: rows.len() })
