@@ -48,7 +48,9 @@ pub struct ScoreArgs {
 #[derive(Debug, thiserror::Error)]
 pub enum ScoreError {
     /// The module was made for another feature view.
-    #[error("the module reads feature view {found}, the features follow {wanted}: score it with features of its own view")]
+    #[error(
+        "the module reads feature view {found}, the features follow {wanted}: score it with features of its own view"
+    )]
     View {
         /// The module's view.
         found: Digest,
@@ -95,8 +97,7 @@ impl ScoreArgs {
         let places = if self.all { (0..table.len()).collect() } else { table.latest() };
         let scores = score(&module, &inspected.card, &table, &places)?;
         write(&self.out, &inspected.card, &table, &places, &scores)?;
-        let declined =
-            scores.iter().filter(|&&score| score >= inspected.card.output.threshold.get()).count();
+        let declined = scores.iter().filter(|&&score| score >= inspected.card.output.threshold.get()).count();
         writeln!(
             std::io::stdout(),
             "{} ({}) scored {} rows, {declined} of them `{}` -> {}",

@@ -146,3 +146,6 @@ pub fn train(features: &Path, how: &HowArgs, prepared: Prepared) -> anyhow::Resu
     tracing::info!(path = %candidate.path.display(), "wrote a candidate");
     Ok(candidate)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! Logistic regression with a little ridge, by Newton's method.
 //!
-//! smartcore's own `LogisticRegression` stops only when its gradient, summed over all rows, falls below 1e-8, which
-//! half a million rows never reach in 64 bits; it hands over no probabilities either. Newton's method needs one small
-//! matrix per round and is done in about eight.
+//! smartcore's own `LogisticRegression` predicts classes and no probabilities, stops by an absolute bound of 1e-8 on a
+//! gradient summed over all rows, whatever their count, and does not say whether it settled. Newton's method needs one
+//! small matrix per round and says so when it does not settle.
 //!
 //! # Source
 //! Hastie, Tibshirani, Friedman, "The Elements of Statistical Learning", 4.4.1 (iteratively reweighted least squares).

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use contract::card::OutputKind;
-use contract::view::{Ages, FeatureKind, FeatureView};
+use contract::view::{Ages, Feature, FeatureKind, FeatureView};
 use guest_model::{Family, Model};
 use serde_json::{Value, json};
 
@@ -68,15 +68,24 @@ impl Recipe for Baseline {
     fn fit(&self, part: &Sample, seed: u64) -> Result<Fitted, FitError> {
         two_classes(part)?;
         let imputation = vec![IMPUTED; part.rows.width()];
-        let (rows, labels) = smote::balance(&part.rows.imputed(&imputation), &part.labels, &whole(), SMOTE_NEIGHBOURS, seed)?;
+        let (rows, labels) =
+            smote::balance(&part.rows.imputed(&imputation), &part.labels, &whole(), SMOTE_NEIGHBOURS, seed)?;
         let forest = deep::grow(&rows, &labels, &FOREST, seed)?;
         let model = Model { imputation, family: Family::Forest(forest) };
         Ok(Fitted { model, threshold: THRESHOLD, rows: rows.len() })
     }
 }
 
-/// Marks what pandas holds as whole numbers: a column that ever had a null is one of floats there.
+/// Marks the features that SMOTE cuts to whole numbers, because the data scientist's frame held them as whole.
+///
+/// A column that ever had a null is one of floats in pandas. That the count of loans was one too (as pandas' `rank` gives
+/// it) is inferred, not recorded: so the figures come out as accuracy 0.950, precision 0.046, recall 0.118, near the
+/// printed ones and an independent rerun; with the count whole they are 0.936, 0.041 and 0.147.
 fn whole() -> Vec<bool> {
     let features = &FeatureView::credit_risk().features;
-    features.iter().map(|feature| feature.kind == FeatureKind::Int && !feature.missing_allowed).collect()
+    let counted = |feature: &Feature| feature.name.as_str() == "nb_previous_loans";
+    features
+        .iter()
+        .map(|feature| feature.kind == FeatureKind::Int && !feature.missing_allowed && !counted(feature))
+        .collect()
 }
