@@ -79,7 +79,8 @@ mod tests {
         let rows = Rows::new(2, (0..6_000).map(f64::from).collect());
         let sums = |call: &[f64]| call.chunks(2).map(|row| row[0] + row[1]).collect::<Vec<_>>();
         let wanted = sums(rows.values());
-        let prove = |score: &mut dyn FnMut(&[f64]) -> Result<Vec<f64>, String>| super::prove(&rows, &wanted, score);
+        type Score<'a> = &'a mut dyn FnMut(&[f64]) -> Result<Vec<f64>, String>;
+        let prove = |score: Score<'_>| super::prove(&rows, &wanted, score);
         assert!(prove(&mut |call| Ok(sums(call))).is_ok());
         let one_bit = |score: f64| if score == 5_001.0 { f64::from_bits(score.to_bits() + 1) } else { score };
         let differs = prove(&mut |call| Ok(sums(call).into_iter().map(one_bit).collect()));
