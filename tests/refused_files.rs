@@ -65,11 +65,13 @@ fn each_is_refused_for_its_own_reason_and_the_live_version_goes_on() {
         ("credit-risk-2-empty.wasm", Vec::new(), "not_a_component"),
         ("credit-risk-2-text.wasm", b"hello, I am a model".to_vec(), "not_a_component"),
     ];
+    let folder = ("credit-risk-9.wasm", "not_a_file");
     for (name, bytes, _) in &files {
         fs::write(workshop.path("modules/approved").join(name), bytes).expect("a file");
     }
-    fs::create_dir(workshop.path("modules/approved/credit-risk-9.wasm")).expect("a folder");
-    for (name, _, code) in &files {
+    fs::create_dir(workshop.path("modules/approved").join(folder.0)).expect("a folder");
+    let refused: Vec<_> = files.iter().map(|(name, _, code)| (*name, *code)).chain([folder]).collect();
+    for (name, code) in &refused {
         host.wait_until(&format!("{name} is refused as {code}"), |model| {
             reason(model, name) == Some(&Value::from(*code))
         });
@@ -82,7 +84,7 @@ fn each_is_refused_for_its_own_reason_and_the_live_version_goes_on() {
     let model = host.get("/v1/models/credit-risk").body;
     assert_eq!(
         model["versions"].as_array().expect("versions").iter().filter(|v| v["state"] == "rejected").count(),
-        files.len(),
+        refused.len(),
         "{model}"
     );
 }
@@ -117,7 +119,7 @@ fn the_approvers_verbs_refuse_what_must_not_be_approved() {
         assert!(!workshop.approved(1).exists(), "{words:?} wrote a file");
     };
     let by = ["--by", "Ada", "--reason", "a test", "--modules", "modules"];
-    check(&[&["approve", file, "--key", "job.pem"], &by[..]].concat(), "signed this module already");
+    check(&[&["approve", file, "--key", "job.pem"], &by[..]].concat(), "signed the module already");
     check(&[&["approve", file, "--key", "absent.pem"], &by[..]].concat(), "absent.pem");
     let digest = format!("sha256:{}", "0".repeat(64));
     check(&[&["approve", file, "--key", "ada.pem", "--expect-digest", &digest], &by[..]].concat(), "not the expected");
