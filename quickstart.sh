@@ -81,6 +81,7 @@ for _ in $(seq 300); do
     sleep 0.2
 done
 get "$url/health/ready"
+curl --silent --fail --max-time 5 "$url/health/ready" >/dev/null || fail "version 1 did not go live; see $work/host.log"
 
 say "Publish every user's latest features to the host"
 published=$(run feature-job publish --features features.parquet --to "$url")

@@ -59,14 +59,16 @@ fn the_published_users_are_served_at_both_days_and_every_score_is_the_batchs() {
     workshop.publish(&host.url);
     check(&host, "2021-12-27", &AT_2021_12_27);
 
-    workshop.train("forest", 1);
-    workshop.approve(1);
-    host.wait_for_version(1);
-    let scores = read_scores(&workshop, "modules/candidates/credit-risk-1.wasm");
-    assert_eq!(scores.len(), 36_457);
-    for (user, score) in scores {
-        let answer = host.predict(user);
-        let served = answer.body["probability"].as_f64().unwrap_or_else(|| panic!("{}", answer.body));
-        assert_eq!(served.to_bits(), score.to_bits(), "user {user}");
+    for (version, recipe) in [(1, "forest"), (2, "baseline")] {
+        workshop.train(recipe, 123);
+        workshop.approve(version);
+        host.wait_for_version(version);
+        let scores = read_scores(&workshop, &format!("modules/candidates/credit-risk-{version}.wasm"));
+        assert_eq!(scores.len(), 36_457);
+        for (user, score) in scores {
+            let answer = host.predict(user);
+            let served = answer.body["probability"].as_f64().unwrap_or_else(|| panic!("{}", answer.body));
+            assert_eq!(served.to_bits(), score.to_bits(), "user {user}, recipe {recipe}");
+        }
     }
 }

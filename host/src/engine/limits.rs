@@ -40,7 +40,7 @@ pub struct ModuleLimits {
     pub code_bytes_max: u64,
     /// The most bytes of one function; the compiler's memory grows faster than this does.
     pub function_bytes_max: u64,
-    /// The most data segments.
+    /// The most data segments: a snapshot has up to 10,000 and then the few that the template came with.
     pub data_segments_max: u32,
     /// The most pages (64 KiB) of initial memory.
     pub memory_pages_max: u64,
@@ -77,7 +77,7 @@ impl Default for ModuleLimits {
             functions_max: 2_000,
             code_bytes_max: 1 << 20,
             function_bytes_max: 128 << 10,
-            data_segments_max: 10_000,
+            data_segments_max: 16_384,
             memory_pages_max: 4_096,
             tables_max: 4,
             table_elements_max: 10_000,
