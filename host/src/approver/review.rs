@@ -95,21 +95,25 @@ fn show_evaluation(evaluation: &Evaluation, newest: Option<&ModelCard>) {
         evaluation.train_rows
     );
     let other = newest.and_then(|newest| newest.evaluations.iter().find(|other| other.split == evaluation.split));
-    let figures: [(&str, fn(&Metrics) -> Option<f64>); 8] = [
-        ("ROC AUC", |m| m.roc_auc),
-        ("PR AUC", |m| m.pr_auc),
-        ("KS", |m| m.ks),
-        ("log loss", |m| Some(m.log_loss)),
-        ("Brier", |m| Some(m.brier)),
-        ("accuracy", |m| Some(m.accuracy)),
-        ("precision", |m| m.precision),
-        ("recall", |m| m.recall),
-    ];
-    for (name, figure) in figures {
-        let text = |metrics: &Metrics| figure(metrics).map_or("-".to_owned(), |value| format!("{value:.4}"));
-        let beside = other.map(|other| format!("  [{}]", text(&other.metrics))).unwrap_or_default();
-        println!("            {name:10} {}{beside}", text(&evaluation.metrics));
+    let beside = other.map(|other| figures(&other.metrics));
+    for (place, (name, figure)) in figures(&evaluation.metrics).into_iter().enumerate() {
+        let text = |figure: Option<f64>| figure.map_or("-".to_owned(), |figure| format!("{figure:.4}"));
+        let beside = beside.map(|beside| format!("  [{}]", text(beside[place].1))).unwrap_or_default();
+        println!("            {name:10} {}{beside}", text(figure));
     }
     let always = 1.0 - evaluation.test_positives as f64 / evaluation.test_rows.max(1) as f64;
     println!("            (always deciding `no` would have accuracy {always:.4})");
+}
+
+fn figures(metrics: &Metrics) -> [(&'static str, Option<f64>); 8] {
+    [
+        ("ROC AUC", metrics.roc_auc),
+        ("PR AUC", metrics.pr_auc),
+        ("KS", metrics.ks),
+        ("log loss", Some(metrics.log_loss)),
+        ("Brier", Some(metrics.brier)),
+        ("accuracy", Some(metrics.accuracy)),
+        ("precision", metrics.precision),
+        ("recall", metrics.recall),
+    ]
 }
