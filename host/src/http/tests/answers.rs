@@ -34,7 +34,7 @@ fn a_prediction_names_the_model_and_keeps_every_bit() {
         let json = answer.json();
         assert_eq!(json["probability"].as_f64().map(f64::to_bits), Some(SCORE.to_bits()));
         assert_eq!(json["threshold"].as_f64().map(f64::to_bits), Some((0.7_f64 + 0.1).to_bits()));
-        assert_eq!(json["calibrated"], true);
+        assert_eq!(json["output"], "probability");
         assert_eq!(json["decision"], "accept");
         assert_eq!(json["event_time"], "2020-12-30");
         assert_eq!(json["as_of"], "2021-12-27");
