@@ -49,7 +49,7 @@ use crate::offline::Table;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Trains a model, judges it on rows it was not trained on, and writes it as a signed candidate. Before it is written, its
-component is proven to give the trained model's scores, bit for bit, on every held-out row. A candidate serves nobody:
+component is proven to give the trained model's scores, bit for bit, on every held-out row and every user's latest. A candidate serves nobody:
 that takes an approval (`countersign approve`).
 
 Examples:

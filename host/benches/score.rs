@@ -1,8 +1,7 @@
 //! One call into a warm guest: one row, 64 rows, and 1000 rows on a batch thread.
 //!
-//! `COUNTERSIGN_MODULE=FILE cargo bench -p host --bench score` measures a module file or a bare component, such as a
-//! forest of 100 trees of depth 8, for which one row shall take at most 3 us. Without it a guest that answers a
-//! constant shows what the boundary alone costs.
+//! It measures the recipe `forest` (100 trees of depth 8) trained on a sample, for which one row shall take at most 3 us,
+//! or the module file that `COUNTERSIGN_MODULE` names.
 
 #![expect(clippy::print_stderr, reason = "a benchmark says what it measures")]
 
@@ -10,34 +9,44 @@
 mod fixtures;
 
 use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, mpsc};
 
-use contract::card::GoldenVector;
 use contract::seal;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use host::engine::{BatchPool, CompiledModel, Engine, EngineLimits};
+use tempfile::TempDir;
 
 /// Gives the model to measure, and a row that suits it.
 fn model() -> (Arc<CompiledModel>, Vec<f64>) {
-    let (bytes, row) = match std::env::var_os("COUNTERSIGN_MODULE") {
-        Some(path) => {
-            let bytes = std::fs::read(&path).expect("COUNTERSIGN_MODULE names a module file");
-            let golden = seal::inspect(&bytes).ok().and_then(|inspected| inspected.card.golden.into_iter().next());
-            eprintln!("measuring {} ({} bytes)", path.display(), bytes.len());
-            (
-                bytes,
-                golden.map_or_else(|| vec![15.0, 128.9, 33.0, 12.0, 1.0], |row| GoldenVector::values(&row).collect()),
-            )
-        }
-        None => {
-            eprintln!("measuring a guest that answers a constant; set COUNTERSIGN_MODULE to measure a model");
-            (fixtures::constant(0.5, 5), vec![15.0, 128.9, 33.0, 12.0, 1.0])
-        }
-    };
+    let made = TempDir::new().expect("a temporary folder");
+    let named = std::env::var_os("COUNTERSIGN_MODULE").map(PathBuf::from);
+    let path = named.unwrap_or_else(|| make(made.path()));
+    let bytes = std::fs::read(&path).expect("the module is a file");
+    eprintln!("measuring {} ({} bytes)", path.display(), bytes.len());
+    let golden = seal::inspect(&bytes).expect("a module file").card.golden;
+    let row: Vec<f64> = golden.first().map(|golden| golden.values().collect()).expect("a card has golden vectors");
     let engine = Engine::new(EngineLimits::default()).expect("the default limits are fine");
     let model = engine.compile(&bytes, row.len()).expect("the module compiles");
     model.warm(4, &row).expect("the module scores its own row");
     (Arc::new(model), row)
+}
+
+/// Makes a forest of 100 trees of depth 8, with the feature job that was built beside this benchmark.
+fn make(folder: &Path) -> PathBuf {
+    let bench = std::env::current_exe().expect("a benchmark has a path");
+    let job = bench.ancestors().nth(2).expect("a target folder").join("feature-job");
+    assert!(job.exists(), "{} is not built: bench the whole workspace, or name a COUNTERSIGN_MODULE", job.display());
+    contract::key::PrivateKey::from_seed([1; 32]).save_new(&folder.join("job.pem")).expect("a key");
+    let run = |words: &str| {
+        let status = Command::new(&job).args(words.split(' ')).current_dir(folder).stdout(Stdio::null()).status();
+        assert!(status.expect("the job runs").success(), "feature-job {words}");
+    };
+    run("sample --users 5000 --seed 7 --out loans.csv");
+    run("features --input loans.csv --as-of 2021-12-27 --out features.parquet");
+    run("train --features features.parquet --recipe forest --model credit-risk --key job.pem --out .");
+    folder.join("credit-risk-1.wasm")
 }
 
 fn score(criterion: &mut Criterion) {

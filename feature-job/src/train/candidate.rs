@@ -18,7 +18,7 @@ use super::histogram::histograms;
 use super::place::{Place, PlaceError};
 use super::proof::{ProofError, prove};
 use super::recipe::Recipe;
-use super::scoring::ScoringError;
+use super::scoring::{self, ScoringError};
 use crate::compile::{self, CompileError, Component, RunError};
 
 /// The decision at the threshold and above it.
@@ -33,12 +33,12 @@ pub struct Candidate {
     pub path: PathBuf,
     /// Its card.
     pub card: ModelCard,
-    /// The digest of the whole file.
-    pub file: Digest,
+    /// Its module digest, which an approval names.
+    pub digest: Digest,
     /// The size of the whole file.
     pub bytes: u64,
-    /// Held-out rows for which component and model gave the same bits.
-    pub proven_rows: u64,
+    /// Rows for which component and model gave the same bits: held-out ones, and users' served ones.
+    pub proven_rows: [u64; 2],
 }
 
 /// Why no candidate was written.
@@ -64,7 +64,7 @@ pub enum CandidateError {
     Place(#[from] PlaceError),
 }
 
-/// Makes the component of the first judged model, proves it on all held-out rows, seals it and writes it to its place.
+/// Makes the component of the first judged model, proves it on all held-out rows and on every user's served row, seals it and writes it to its place.
 ///
 /// # Errors
 /// [`CandidateError`]; nothing was written then.
@@ -82,6 +82,8 @@ pub fn write(
     let component = compile::component(&first.fitted.model)?;
     let mut sandbox = Component::load(&component)?;
     prove(&held_out, &first.scores, |rows| sandbox.score(rows))?;
+    let served_scores = scoring::score(&first.fitted.model, &dataset.served)?;
+    prove(&dataset.served, &served_scores, |rows| sandbox.score(rows))?;
 
     let view = FeatureView::credit_risk();
     let card = ModelCard {
@@ -106,9 +108,10 @@ pub fn write(
         },
     };
     let bytes = seal::seal_candidate(&component, &card, key)?;
-    let (file, size) = (Digest::of(&bytes), bytes.len() as u64);
+    let digest = seal::inspect(&bytes).map_err(SealError::from)?.digest;
     let path = place.fill(&bytes)?;
-    Ok(Candidate { path, card, file, bytes: size, proven_rows: first.scores.len() as u64 })
+    let proven_rows = [first.scores.len(), served_scores.len()].map(|rows| rows as u64);
+    Ok(Candidate { path, card, digest, bytes: bytes.len() as u64, proven_rows })
 }
 
 fn training(recipe: &dyn Recipe, seed: u64, dataset: &Dataset, first: &Judged) -> Training {

@@ -12,6 +12,8 @@ use crate::offline::{Category, Table};
 pub struct Dataset {
     /// The rows with labels, users and days.
     pub sample: Sample,
+    /// Every user's latest row with the ages that are served: what a host will ask the model about.
+    pub served: Rows,
     /// What an evaluation is sliced by.
     pub slicings: Vec<Slicing>,
     /// What ages count from in the rows.
@@ -73,7 +75,8 @@ impl Dataset {
         let of = |by, category: &Category| Slicing { by, names: category.names.clone(), codes: category.codes.clone() };
         let mut slicings = vec![of("gender", &table.gender), of("housing", &table.housing)];
         slicings.extend(view.position("age").map(|age| by_age(&sample.rows, age)));
-        Ok(Self { sample, slicings, ages, as_of: table.as_of, digest: table.digest })
+        let served = Rows::new(view.width(), table.rows(view.ages)).select(&table.latest());
+        Ok(Self { sample, served, slicings, ages, as_of: table.as_of, digest: table.digest })
     }
 }
 

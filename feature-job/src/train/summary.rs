@@ -25,12 +25,12 @@ pub fn summary(candidate: &Candidate, took: Duration) -> String {
         text.push_str(&worth(evaluation, place == 0));
     }
     text.push_str(&meaning(card));
-    let Candidate { path, file, bytes, proven_rows, .. } = candidate;
+    let Candidate { path, digest, bytes, proven_rows: [held_out, served], .. } = candidate;
     // Writing to a String cannot fail.
     let _ = write!(
         text,
-        "\nproven: component and model gave the same bits for all {proven_rows} held-out rows\n\
-         wrote {} ({bytes} bytes, file {file}) in {:.1} s\n",
+        "\nproven: component and model gave the same bits for {held_out} held-out rows and {served} users' served rows\n\
+         wrote {} ({bytes} bytes, module {digest}) in {:.1} s\n",
         path.display(),
         took.as_secs_f64(),
     );
