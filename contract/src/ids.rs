@@ -192,7 +192,7 @@ fn decimal(text: &str) -> Option<u64> {
     if spelled { text.parse().ok() } else { None }
 }
 
-/// The id of a public key: the first 12 bytes of HMAC-SHA256 with key `key_id` over the public key.
+/// The id of a public key: the first 12 bytes of HMAC-SHA256 of the text `key_id`, keyed with the public key.
 ///
 /// # Source
 /// `wasmsign2`, which puts the same id beside each signature.

@@ -129,8 +129,8 @@ impl fmt::Debug for PrivateKey {
 impl PublicKey {
     /// Gives the id that stands beside the key's signatures.
     pub fn id(&self) -> KeyId {
-        let mut mac = Hmac::<Sha256>::new_from_slice(b"key_id").expect("a key of any length will do");
-        mac.update(self.0.as_bytes());
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).expect("a key of any length will do");
+        mac.update(b"key_id");
         let tag = mac.finalize().into_bytes();
         KeyId::new(std::array::from_fn(|place| tag[place]))
     }
