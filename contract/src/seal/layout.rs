@@ -33,15 +33,13 @@ impl<'a> Layout<'a> {
             return Err(Refusal::TooLarge { bytes, bytes_max: MODULE_BYTES_MAX });
         }
         let all = sections(file)?;
-        let (payload, rest) = match all.split_first() {
-            Some((first, rest)) => (first.custom(SIGNATURE_SECTION).ok_or(Refusal::Unsigned)?, rest),
-            None => return Err(Refusal::Unsigned),
-        };
-        if let Some(second) = rest.iter().find(|section| section.custom(SIGNATURE_SECTION).is_some()) {
-            return Err(Refusal::SignatureMisplaced { offset: second.offset });
+        let (first, rest) = all.split_first().ok_or(Refusal::Unsigned)?;
+        if let Some(stray) = rest.iter().find(|section| section.custom(SIGNATURE_SECTION).is_some()) {
+            return Err(Refusal::SignatureMisplaced { offset: stray.offset });
         }
+        let payload = first.custom(SIGNATURE_SECTION).ok_or(Refusal::Unsigned)?;
         let sets = signature::decode(payload, 1 + APPROVALS_MAX).ok_or(Refusal::SignatureMalformed)?;
-        let parts = parts(rest)?;
+        let parts = parts(rest, sets.len())?;
         if sets.len() != parts.len() || parts.is_empty() {
             return Err(Refusal::PartCount { signatures: sets.len(), parts: parts.len() });
         }
@@ -63,14 +61,14 @@ impl<'a> Layout<'a> {
 }
 
 /// Splits sections after their delimiters.
-fn parts<'s, 'a>(rest: &'s [Section<'a>]) -> Result<Vec<&'s [Section<'a>]>, Refusal> {
+fn parts<'s, 'a>(rest: &'s [Section<'a>], signatures: usize) -> Result<Vec<&'s [Section<'a>]>, Refusal> {
     let parts: Vec<_> = rest.split_inclusive(|section| section.custom(DELIMITER_SECTION).is_some()).collect();
     for (place, part) in parts.iter().enumerate() {
         let last = part.last().expect("a split part holds a section");
         match last.custom(DELIMITER_SECTION) {
             Some(payload) if payload.len() == 16 => {}
             Some(_) => return Err(Refusal::Delimiter { part: place + 1 }),
-            None if place == 0 => return Err(Refusal::PartCount { signatures: 0, parts: 0 }),
+            None if place == 0 => return Err(Refusal::PartCount { signatures, parts: 0 }),
             None => return Err(Refusal::AfterLastDelimiter { offset: part[0].offset }),
         }
     }

@@ -25,7 +25,7 @@ pub enum Refusal {
     #[error("the component carries no signature: it was not made by the feature job, or its seal was taken off")]
     Unsigned,
     /// The `signature` section does not stand first and alone.
-    #[error("a second `signature` section stands at byte {offset}")]
+    #[error("a `signature` section stands at byte {offset}: it must stand first, and once")]
     SignatureMisplaced {
         /// Where it stands.
         offset: usize,
@@ -199,7 +199,8 @@ pub fn printable(text: &str) -> String {
     // Beside controls, the marks that reorder or hide text: a name must not pass for another.
     let hides = |c: char| {
         c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
     };
     let shown = text.chars().take(TEXT_CHARS_MAX);
     shown.flat_map(|c| if hides(c) { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] }).collect()
@@ -210,6 +211,7 @@ mod tests {
     #[test]
     fn what_is_shown_cannot_move_the_cursor() {
         assert_eq!(super::printable("Ada\u{1b}[2J \u{202e}x\n"), "Ada\\u{1b}[2J \\u{202e}x\\u{a}");
+        assert_eq!(super::printable("A\u{61c}d\u{ad}a\u{e0041}"), "A\\u{61c}d\\u{ad}a\\u{e0041}");
         assert_eq!(super::printable("Zoë 李"), "Zoë 李");
     }
 }
