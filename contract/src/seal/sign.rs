@@ -9,6 +9,7 @@ use super::{APPROVAL_SECTION, APPROVALS_MAX, CARD_SECTION, DELIMITER_SECTION, SI
 use crate::approval::{Approval, ApprovalError};
 use crate::card::ModelCard;
 use crate::digest::Digest;
+use crate::ids::KeyId;
 use crate::key::PrivateKey;
 use crate::section::{COMPONENT_PREAMBLE, SectionError, custom_section, sections};
 
@@ -34,6 +35,14 @@ pub enum SealError {
         named: Digest,
         /// The candidate's.
         found: Digest,
+    },
+    /// The approval names another key than the one that is to sign it.
+    #[error("the approval names key {named}, but key {signer} is to sign it")]
+    Key {
+        /// The key the approval names.
+        named: KeyId,
+        /// The key that was to sign.
+        signer: KeyId,
     },
     /// The module has no room for another approval.
     #[error("the module carries {APPROVALS_MAX} approvals already, the most there can be")]
@@ -61,7 +70,7 @@ pub fn seal_candidate(component: &[u8], card: &ModelCard, key: &PrivateKey) -> R
     delimit(&mut part, 0);
     let hashes = vec![Digest::of(&part)];
     let set = sign(hashes, key);
-    Ok(assemble(&[set], &part))
+    Ok(assemble(&[set], &part)?)
 }
 
 /// Countersigns: appends an approval as a part of its own and signs all parts with it.
@@ -73,10 +82,14 @@ pub fn approve(module: &[u8], approval: &Approval, key: &PrivateKey) -> Result<V
     if approval.digest != layout.hashes[0] {
         return Err(SealError::Digest { named: approval.digest, found: layout.hashes[0] });
     }
+    let signer = key.public().id();
+    if approval.key != signer {
+        return Err(SealError::Key { named: approval.key, signer });
+    }
     if layout.approvals.len() == APPROVALS_MAX {
         return Err(SealError::Full);
     }
-    if layout.sets.iter().any(|set| set.key == key.public().id()) {
+    if layout.sets.iter().any(|set| set.key == signer) {
         return Err(SealError::Again);
     }
     let mut signed = layout.signed.to_vec();
@@ -87,7 +100,7 @@ pub fn approve(module: &[u8], approval: &Approval, key: &PrivateKey) -> Result<V
     hashes.push(Digest::of(&signed));
     let mut sets = layout.sets;
     sets.push(sign(hashes, key));
-    Ok(assemble(&sets, &signed))
+    Ok(assemble(&sets, &signed)?)
 }
 
 /// Ends the part that starts at `start`. The delimiter's bytes follow from the part's, so that the same inputs give the
@@ -102,7 +115,10 @@ fn sign(hashes: Vec<Digest>, key: &PrivateKey) -> HashSet {
     HashSet { hashes, key: key.public().id(), signature }
 }
 
-fn assemble(sets: &[HashSet], signed: &[u8]) -> Vec<u8> {
+/// Puts the file together, and reads it as a host will: what a host would refuse for its size or form is not handed out.
+fn assemble(sets: &[HashSet], signed: &[u8]) -> Result<Vec<u8>, Refusal> {
     let signature = custom_section(SIGNATURE_SECTION, &signature::encode(sets));
-    [&COMPONENT_PREAMBLE[..], &signature, signed].concat()
+    let file = [&COMPONENT_PREAMBLE[..], &signature, signed].concat();
+    Layout::read(&file)?;
+    Ok(file)
 }
