@@ -210,6 +210,19 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_without_a_nonce_is_refused() {
+        // R is the neutral point and S = k a: right by the equation, which holds for nonce 0, and refused for its R.
+        let scalar = "95c0fdcc54fccad1f2b8bc9b96aa6837c82f86349e6576ad29ca3ece7b7ea905";
+        let mut signature: [u8; 64] = std::array::from_fn(|place| u8::from(place == 0));
+        hex::decode_to_slice(scalar, &mut signature[32..]).expect("32 bytes");
+        let public = PrivateKey::from_seed([1; 32]).public();
+        let by_the_equation =
+            ed25519_dalek::Verifier::verify(&public.0, b"message", &Signature::from_bytes(&signature));
+        assert!(by_the_equation.is_ok(), "the equation holds");
+        assert!(!public.verifies(b"message", &signature));
+    }
+
+    #[test]
     fn weak_public_keys_are_refused() {
         for weak in ["00".repeat(32), format!("01{}", "00".repeat(31)), "zz".repeat(32), String::new()] {
             assert!(PublicKey::try_from(weak.clone()).is_err(), "{weak}");
