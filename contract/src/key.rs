@@ -6,12 +6,13 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
+use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use crate::file::{self, Links, ReadError};
 use crate::ids::KeyId;
 
 /// The most bytes of a key file that are read; a real one has 119.
@@ -79,13 +80,11 @@ impl PrivateKey {
     /// # Errors
     /// [`KeyError::Read`], or [`KeyError::NotAKey`] for any other content.
     pub fn load(path: &Path) -> Result<Self, KeyError> {
-        let read = |cause| KeyError::Read { path: path.to_owned(), cause };
         let not_a_key = || KeyError::NotAKey { path: path.to_owned() };
-        let size = fs::metadata(path).map_err(read)?.len();
-        if size > KEY_FILE_BYTES_MAX {
-            return Err(not_a_key());
-        }
-        let text = fs::read(path).map_err(read)?;
+        let text = file::read(path, KEY_FILE_BYTES_MAX, Links::Follow).map_err(|error| match error {
+            ReadError::System(cause) => KeyError::Read { path: path.to_owned(), cause },
+            ReadError::NotAFile | ReadError::TooLarge { .. } => not_a_key(),
+        })?;
         let text = std::str::from_utf8(&text).map_err(|_| not_a_key())?;
         SigningKey::from_pkcs8_pem(text).map(Self).map_err(|_| not_a_key())
     }
@@ -96,7 +95,9 @@ impl PrivateKey {
     /// [`KeyError::Write`], also where the file exists.
     pub fn save_new(&self, path: &Path) -> Result<(), KeyError> {
         let failed = |cause| KeyError::Write { path: path.to_owned(), cause };
-        let pem = self.0.to_pkcs8_pem(LineEnding::LF).map_err(|e| failed(io::Error::other(e)))?;
+        // Without the public half, as openssl writes it: openssl 3.0 cannot read the newer form that carries it.
+        let pair = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
+        let pem = pair.to_pkcs8_pem(LineEnding::LF).map_err(|e| failed(io::Error::other(e)))?;
         let mut options = fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -168,6 +169,10 @@ impl fmt::Debug for PublicKey {
 mod tests {
     use super::*;
 
+    /// As `openssl genpkey -algorithm ed25519` writes it.
+    const OPENSSL_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
+        MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
+
     #[test]
     fn a_key_file_round_trips_and_is_private() {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -184,13 +189,19 @@ mod tests {
     }
 
     #[test]
-    fn an_openssl_key_reads() {
-        // openssl genpkey -algorithm ed25519
-        let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n\
-                   -----END PRIVATE KEY-----\n";
+    fn a_key_file_is_byte_for_byte_openssls() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("job.pem");
-        fs::write(&path, pem).expect("a new file");
+        let seed = hex::decode("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60").expect("hex");
+        PrivateKey::from_seed(seed.try_into().expect("32 bytes")).save_new(&path).expect("a new file");
+        assert_eq!(fs::read_to_string(&path).expect("the file"), OPENSSL_KEY);
+    }
+
+    #[test]
+    fn an_openssl_key_reads() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("job.pem");
+        fs::write(&path, OPENSSL_KEY).expect("a new file");
         let key = PrivateKey::load(&path).expect("a key of openssl's");
         // The public key of test 1 in RFC 8032, section 7.1.
         let public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";

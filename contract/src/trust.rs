@@ -11,7 +11,6 @@
 //! public_key = "d75a9801.."
 //! ```
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -21,6 +20,7 @@ use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 use crate::date::Date;
 use crate::digest::Digest;
+use crate::file::{self, Links, ReadError};
 use crate::ids::KeyId;
 use crate::key::PublicKey;
 
@@ -167,13 +167,16 @@ impl FromStr for TrustPolicy {
 /// # Errors
 /// [`TrustError`]; the file is then unchanged.
 pub fn enrol(path: &Path, name: &str, role: Role, key: PublicKey) -> Result<(), TrustError> {
+    let unchanged = |cause| TrustError::Write { path: path.to_owned(), cause };
+    // Two enrolments at once must not overwrite each other.
+    let _lock = file::lock(file::folder(path), ".trust.lock").map_err(unchanged)?;
     let text = match read(path) {
         Err(TrustError::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => NEW_POLICY.to_owned(),
         other => other?,
     };
     let changed =
         with_key(&text, name, role, key).map_err(|cause| TrustError::Policy { path: path.to_owned(), cause })?;
-    crate::file::replace(path, changed.as_bytes()).map_err(|cause| TrustError::Write { path: path.to_owned(), cause })
+    file::replace(path, changed.as_bytes()).map_err(unchanged)
 }
 
 fn with_key(text: &str, name: &str, role: Role, key: PublicKey) -> Result<String, PolicyError> {
@@ -197,11 +200,11 @@ fn with_key(text: &str, name: &str, role: Role, key: PublicKey) -> Result<String
 
 fn read(path: &Path) -> Result<String, TrustError> {
     let failed = |cause| TrustError::Read { path: path.to_owned(), cause };
-    let size = fs::metadata(path).map_err(failed)?.len();
-    if size > POLICY_BYTES_MAX {
-        return Err(failed(io::Error::other(format!("{size} bytes, at most {POLICY_BYTES_MAX} are read"))));
-    }
-    fs::read_to_string(path).map_err(failed)
+    let bytes = file::read(path, POLICY_BYTES_MAX, Links::Follow).map_err(|error| match error {
+        ReadError::System(cause) => failed(cause),
+        other => failed(io::Error::other(other)),
+    })?;
+    String::from_utf8(bytes).map_err(|_| failed(io::Error::other("it is not UTF-8")))
 }
 
 fn check_holder(name: &str) -> Result<(), PolicyError> {

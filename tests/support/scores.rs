@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 
-use polars::prelude::{ParquetReader, SerReader as _};
+use polars_io::prelude::{ParquetReader, SerReader as _};
 
 use crate::workshop::Workshop;
 
