@@ -14,7 +14,6 @@ use contract::digest::Digest;
 use contract::seal;
 use contract::view::FeatureView;
 use polars::prelude::*;
-use polars_io::prelude::*;
 
 use crate::atomic::{self, AtomicError};
 use crate::compile::{Component, RunError};

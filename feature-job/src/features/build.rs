@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use contract::date::Date;
 use contract::view::{Ages, Feature, FeatureView};
 use polars::prelude::*;
-use polars_io::prelude::*;
 use rayon::prelude::*;
 
 use crate::atomic::{self, AtomicError};

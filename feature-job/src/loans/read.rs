@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use contract::digest::Digest;
 use polars::prelude::*;
-use polars_io::prelude::*;
 
 use super::LoansError;
 use super::shape::{self, Shape};

@@ -9,7 +9,6 @@ use contract::date::Date;
 use contract::digest::Digest;
 use contract::view::{Ages, FeatureView};
 use polars::prelude::*;
-use polars_io::prelude::*;
 
 use super::manifest::{Manifest, ManifestError};
 use crate::columns;
