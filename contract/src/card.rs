@@ -44,7 +44,8 @@ pub struct ModelCard {
     pub output: Output,
     /// What it was trained on, and how.
     pub training: Training,
-    /// How it did, once for each way of holding data out; the first is the one to judge by.
+    /// How it did, once for each way of holding data out. The first is of the very fit in the module; the others are of other
+    /// fits by the same recipe, and say what that recipe is worth when judged their way.
     pub evaluations: Vec<Evaluation>,
     /// Rows and the exact scores they must give.
     pub golden: Vec<GoldenVector>,

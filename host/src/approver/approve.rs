@@ -12,7 +12,7 @@ use contract::key::PrivateKey;
 use contract::seal::refusal::printable;
 use contract::{file, seal};
 
-use super::registry::{RegistryArgs, read_module};
+use super::registry::{RegistryArgs, read_module, shown};
 use super::reject::{now, rejection};
 use super::review;
 
@@ -53,27 +53,33 @@ impl ApproveArgs {
         let bytes = read_module(&self.file)?;
         let today = Date::today();
         let candidate = seal::verify_candidate(&bytes, &policy, today).map_err(|refusal| {
-            anyhow::anyhow!("{} cannot be approved ({}): {refusal}", self.file.display(), refusal.code())
+            anyhow::anyhow!("{} cannot be approved ({}): {refusal}", shown(&self.file), refusal.code())
         })?;
         let digest = candidate.digest();
         if let Some(expected) = self.expect_digest.filter(|expected| *expected != digest) {
-            bail!("{} is {digest}, not the expected {expected}: review it again", self.file.display());
+            bail!("{} is {digest}, not the expected {expected}: review it again", shown(&self.file));
         }
         if let Some(rejected) = rejection(&self.file)?.filter(|rejected| rejected.digest == digest) {
             let (by, reason) = (printable(&rejected.by), printable(&rejected.reason));
             bail!(
                 "{} was turned down by {by}: {reason}; remove its .rejected.json to consider it again",
-                self.file.display()
+                shown(&self.file)
             );
         }
+        let card = candidate.card();
         review::show(
-            candidate.card(),
+            card,
             digest,
             candidate.approvals(),
-            self.registry.newest_approved(candidate.card()).as_ref(),
+            Some(&policy),
+            self.registry.newest_approved(card, &policy).as_ref(),
         );
 
-        let out = self.registry.approved().join(format!("{}.wasm", candidate.card().name()));
+        let approved = self.registry.approved();
+        fs::create_dir_all(&approved).with_context(|| format!("cannot make the folder {}", shown(&approved)))?;
+        // Two approvers at once must not overwrite each other's part.
+        let _lock = file::lock(&approved, ".lock").with_context(|| format!("cannot lock {}", shown(&approved)))?;
+        let out = approved.join(format!("{}.wasm", card.name()));
         // A further approver's part goes onto what the earlier ones signed.
         let base = match earlier(&out, digest)? {
             Some(approved) => approved,
@@ -95,11 +101,9 @@ impl ApproveArgs {
             .map_err(|refusal| anyhow::anyhow!("this approval would not count ({}): {refusal}", refusal.code()))?
             .approvals()
             .len();
-        fs::create_dir_all(self.registry.approved())
-            .with_context(|| format!("cannot make the folder {}", self.registry.approved().display()))?;
         let written = if out.exists() { file::replace(&out, &signed) } else { file::create(&out, &signed) };
-        written.with_context(|| format!("cannot write {}", out.display()))?;
-        println!("\napproved: {} carries {approvals} of {} approvals", out.display(), policy.approvals_required);
+        written.with_context(|| format!("cannot write {}", shown(&out)))?;
+        say!("\napproved: {} carries {approvals} of {} approvals", shown(&out), policy.approvals_required);
         Ok(())
     }
 }
@@ -112,7 +116,7 @@ fn earlier(out: &Path, digest: Digest) -> anyhow::Result<Option<Vec<u8>>> {
     let bytes = read_module(out)?;
     match seal::inspect(&bytes) {
         Ok(found) if found.digest == digest => Ok(Some(bytes)),
-        Ok(found) => bail!("{} is taken by another module, {}: train under a new version", out.display(), found.digest),
-        Err(refusal) => bail!("{} is in the way and no module of ours ({refusal}): remove it first", out.display()),
+        Ok(found) => bail!("{} is taken by another module, {}: train under a new version", shown(&out), found.digest),
+        Err(refusal) => bail!("{} is in the way and no module of ours ({refusal}): remove it first", shown(&out)),
     }
 }

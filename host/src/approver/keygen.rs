@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use contract::key::PrivateKey;
 use contract::trust::{Role, enrol};
 
-use super::registry::RegistryArgs;
+use super::registry::{RegistryArgs, shown};
 
 /// The flags of `countersign keygen`.
 #[derive(Debug, Args)]
@@ -58,8 +58,8 @@ impl KeygenArgs {
             return Err(error.into());
         }
         let public = key.public();
-        println!("wrote {}: private key {}, keep it secret", self.out.display(), public.id());
-        println!("enrolled its public key in {} with the role {role:?}", policy.display());
+        say!("wrote {}: private key {}, keep it secret", shown(&self.out), public.id());
+        say!("enrolled its public key in {} with the role {role:?}", shown(&policy));
         Ok(())
     }
 }

@@ -1,12 +1,14 @@
 //! Where the verbs find modules and the trust policy.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
 use contract::card::ModelCard;
+use contract::date::Date;
+use contract::file::{self, Links};
+use contract::seal::refusal::printable;
 use contract::seal::{self, MODULE_BYTES_MAX};
 use contract::trust::TrustPolicy;
 
@@ -35,32 +37,30 @@ impl RegistryArgs {
         self.modules.join("approved")
     }
 
-    /// Gives the card of the newest approved version of the same model, other than `card`'s own.
-    pub(super) fn newest_approved(&self, card: &ModelCard) -> Option<ModelCard> {
-        let files = fs::read_dir(self.approved()).ok()?.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-        let modules = files.filter(|path| path.extension().is_some_and(|ending| ending == "wasm"));
-        // A file that is no module is the host's to refuse, not a reason to stop a review.
-        let cards = modules.filter_map(|path| seal::inspect(&read_module(&path).ok()?).ok()).map(|found| found.card);
-        let others = cards.filter(|other| other.model == card.model && other.version != card.version);
+    /// Gives the card of the newest version of the same model, other than `card`'s own, that this policy lets run.
+    pub(super) fn newest_approved(&self, card: &ModelCard, policy: &TrustPolicy) -> Option<ModelCard> {
+        let prefix = format!("{}-", card.model);
+        let files = fs::read_dir(self.approved()).ok()?.filter_map(Result::ok);
+        let named = files.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix));
+        // A file that the host would refuse is nothing to compare with, whatever it says of itself.
+        let card_of = |entry: fs::DirEntry| {
+            let bytes = file::read(&entry.path(), MODULE_BYTES_MAX, Links::Refuse).ok()?;
+            seal::verify(&bytes, policy, Date::today()).ok().map(|verified| verified.card)
+        };
+        let others =
+            named.filter_map(card_of).filter(|other| other.model == card.model && other.version != card.version);
         others.max_by_key(|other| other.version)
     }
 }
 
 /// Reads a module file whole, if it is a file and not too large.
 pub(super) fn read_module(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let open = || -> std::io::Result<(File, fs::Metadata)> {
-        let file = File::open(path)?;
-        let about = file.metadata()?;
-        Ok((file, about))
-    };
-    let (file, about) = open().with_context(|| format!("cannot read {}", path.display()))?;
-    if !about.is_file() {
-        bail!("{} is no file: name a module, such as modules/candidates/credit-risk-1.wasm", path.display());
-    }
-    let mut bytes = Vec::new();
-    // One byte more than the bound, so that the verifier sees what is too large and says so.
-    file.take(MODULE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(bytes)
+    file::read(path, MODULE_BYTES_MAX, Links::Follow).with_context(|| {
+        format!("cannot read {}: name a module, such as modules/candidates/credit-risk-1.wasm", shown(path))
+    })
+}
+
+/// Gives a path as a terminal may see it.
+pub(super) fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy())
 }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use contract::approval::TEXT_CHARS_MAX;
 use contract::digest::Digest;
 use contract::{canonical, file, seal};
 use serde::{Deserialize, Serialize};
 
-use super::registry::read_module;
+use super::registry::{read_module, shown};
 
 /// The flags of `countersign reject`.
 #[derive(Debug, Args)]
@@ -40,16 +41,18 @@ pub(super) struct Rejection {
 
 impl RejectArgs {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        if self.by.trim().is_empty() || self.reason.trim().is_empty() {
-            bail!("say who turns the candidate down with --by, and why with --reason");
+        for (flag, text) in [("--by", &self.by), ("--reason", &self.reason)] {
+            if text.trim().is_empty() || text.chars().count() > TEXT_CHARS_MAX {
+                bail!("{flag} takes 1 to {TEXT_CHARS_MAX} characters: say who turns the candidate down, and why");
+            }
         }
         let bytes = read_module(&self.file)?;
         let found = seal::inspect(&bytes)?;
         let rejection = Rejection { digest: found.digest, by: self.by, reason: self.reason, time: now() };
         let record = record_path(&self.file);
         file::create(&record, &canonical::to_vec(&rejection)?)
-            .with_context(|| format!("cannot write {}; was the candidate turned down before?", record.display()))?;
-        println!("{} is turned down; the record is {}", found.card.name(), record.display());
+            .with_context(|| format!("cannot write {}; was the candidate turned down before?", shown(&record)))?;
+        say!("{} is turned down; the record is {}", found.card.name(), shown(&record));
         Ok(())
     }
 }
@@ -61,7 +64,7 @@ pub(super) fn rejection(candidate: &Path) -> anyhow::Result<Option<Rejection>> {
         Err(absent) if absent.kind() == std::io::ErrorKind::NotFound => Ok(None),
         read => {
             let said =
-                || format!("cannot read {}: remove it if the candidate is to be considered again", record.display());
+                || format!("cannot read {}: remove it if the candidate is to be considered again", shown(&record));
             let bytes = read.with_context(said)?;
             serde_json::from_slice(&bytes).map(Some).with_context(said)
         }

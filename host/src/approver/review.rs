@@ -7,8 +7,9 @@ use contract::approval::Approval;
 use contract::card::{Evaluation, Metrics, ModelCard, OutputKind};
 use contract::date::Date;
 use contract::digest::Digest;
+use contract::seal;
 use contract::seal::refusal::printable;
-use contract::seal::{self};
+use contract::trust::TrustPolicy;
 
 use super::registry::{RegistryArgs, read_module};
 use super::reject::rejection;
@@ -26,40 +27,54 @@ impl ReviewArgs {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let bytes = read_module(&self.file)?;
         let found = seal::inspect(&bytes)?;
-        show(&found.card, found.digest, &found.approvals, self.registry.newest_approved(&found.card).as_ref());
+        let policy = self.registry.policy();
+        let trusted = policy.as_ref().ok();
+        let newest = trusted.and_then(|policy| self.registry.newest_approved(&found.card, policy));
+        show(&found.card, found.digest, &found.approvals, trusted, newest.as_ref());
         for (place, set) in found.signatures.iter().enumerate() {
             let what = if place == 0 { "candidate" } else { "approval" };
-            println!("signed      {what} by key {}", set.key);
+            say!("signed      {what} by key {}", set.key);
         }
-        match self.registry.policy().map(|policy| seal::verify_candidate(&bytes, &policy, Date::today()).map(drop)) {
-            Ok(Ok(())) => println!("seal        holds: every signature is by an enrolled key"),
-            Ok(Err(refusal)) => println!("seal        REFUSED ({}): {refusal}", refusal.code()),
-            Err(error) => println!("seal        not judged: {error:#}"),
+        match policy.map(|policy| seal::verify_candidate(&bytes, &policy, Date::today()).map(drop)) {
+            Ok(Ok(())) => say!("seal        holds: every signature is by an enrolled key"),
+            Ok(Err(refusal)) => say!("seal        REFUSED ({}): {refusal}", refusal.code()),
+            Err(error) => say!("seal        not judged: {error:#}"),
         }
         if let Some(rejected) = rejection(&self.file)? {
-            println!("turned down by {}: {}", printable(&rejected.by), printable(&rejected.reason));
+            say!("turned down by {}: {}", printable(&rejected.by), printable(&rejected.reason));
         }
         Ok(())
     }
 }
 
 /// Prints a card beside the newest approved version's.
-pub(super) fn show(card: &ModelCard, digest: Digest, approvals: &[Approval], newest: Option<&ModelCard>) {
+pub(super) fn show(
+    card: &ModelCard,
+    digest: Digest,
+    approvals: &[Approval],
+    policy: Option<&TrustPolicy>,
+    newest: Option<&ModelCard>,
+) {
     let training = &card.training;
-    println!("model       {} version {} ({})", card.model, card.version, printable(&card.task));
-    println!("digest      {digest}");
-    println!(
+    say!("model       {} version {} ({})", card.model, card.version, printable(&card.task));
+    say!("digest      {digest}");
+    say!(
         "made by     recipe {} ({}), seed {}, from template {}",
         printable(&training.recipe),
         printable(&training.family),
         training.seed,
         card.provenance.template
     );
-    println!(
+    say!(
         "data        {} rows of {} users, {} to {}, as of {}, {}",
-        training.rows, training.entities, training.first_event, training.last_event, training.as_of, training.data
+        training.rows,
+        training.entities,
+        training.first_event,
+        training.last_event,
+        training.as_of,
+        training.data
     );
-    println!(
+    say!(
         "answers     a {}; `{}` from {} on, else `{}`",
         match card.output.kind {
             OutputKind::Probability => "probability",
@@ -70,39 +85,57 @@ pub(super) fn show(card: &ModelCard, digest: Digest, approvals: &[Approval], new
         printable(&card.output.below)
     );
     let features: Vec<_> = card.view.features.iter().map(|feature| feature.name.as_str()).collect();
-    println!("reads       {} ({})", features.join(", "), card.view.digest());
-    println!("golden      {} rows with their exact scores", card.golden.len());
-    for evaluation in &card.evaluations {
-        show_evaluation(evaluation, newest);
+    say!("reads       {} ({})", features.join(", "), card.view.digest());
+    say!("golden      {} rows with their exact scores", card.golden.len());
+    for (place, evaluation) in card.evaluations.iter().enumerate() {
+        show_evaluation(evaluation, place == 0, newest);
     }
     match newest {
         Some(newest) => {
-            println!("compared    with version {}, the newest approved; its figures stand in brackets", newest.version)
+            say!("compared    with version {}, the newest approved; its figures stand in brackets", newest.version)
         }
-        None => println!("compared    with nothing: no other version of {} is approved", card.model),
+        None => say!("compared    with nothing: no other version of {} is approved", card.model),
     }
+    show_approvals(approvals, policy);
+}
+
+/// Prints who approved: the name they gave, and the one that the policy has for their key.
+pub(super) fn show_approvals(approvals: &[Approval], policy: Option<&TrustPolicy>) {
     for approval in approvals {
-        println!("approved    by {} ({}): {}", printable(&approval.by), approval.key, printable(&approval.reason));
+        let enrolled = policy
+            .and_then(|policy| policy.key(approval.key))
+            .map(|key| format!(", enrolled as {}", printable(&key.name)));
+        let enrolled = enrolled.unwrap_or_else(|| ", not enrolled".to_owned());
+        say!(
+            "approved    by {} (key {}{enrolled}): {}",
+            printable(&approval.by),
+            approval.key,
+            printable(&approval.reason)
+        );
     }
 }
 
-fn show_evaluation(evaluation: &Evaluation, newest: Option<&ModelCard>) {
-    println!(
+fn show_evaluation(evaluation: &Evaluation, shipped: bool, newest: Option<&ModelCard>) {
+    say!(
         "held out    by {}: {} rows, {} positive (trained on {} rows)",
         printable(&evaluation.split),
         evaluation.test_rows,
         evaluation.test_positives,
         evaluation.train_rows
     );
+    say!("            {}", if shipped { "this is the fit in the module" } else { "another fit by the same recipe" });
+    if evaluation.split == "rows" {
+        say!("            rows of one user stand on both sides, so these figures flatter; prefer those by users");
+    }
     let other = newest.and_then(|newest| newest.evaluations.iter().find(|other| other.split == evaluation.split));
     let beside = other.map(|other| figures(&other.metrics));
     for (place, (name, figure)) in figures(&evaluation.metrics).into_iter().enumerate() {
         let text = |figure: Option<f64>| figure.map_or("-".to_owned(), |figure| format!("{figure:.4}"));
         let beside = beside.map(|beside| format!("  [{}]", text(beside[place].1))).unwrap_or_default();
-        println!("            {name:10} {}{beside}", text(figure));
+        say!("            {name:10} {}{beside}", text(figure));
     }
     let always = 1.0 - evaluation.test_positives as f64 / evaluation.test_rows.max(1) as f64;
-    println!("            (always deciding `no` would have accuracy {always:.4})");
+    say!("            (always deciding `no` would have accuracy {always:.4})");
 }
 
 fn figures(metrics: &Metrics) -> [(&'static str, Option<f64>); 8] {

@@ -6,9 +6,9 @@ use anyhow::bail;
 use clap::Args;
 use contract::date::Date;
 use contract::seal;
-use contract::seal::refusal::printable;
 
-use super::registry::{RegistryArgs, read_module};
+use super::registry::{RegistryArgs, read_module, shown};
+use super::review::show_approvals;
 
 /// The flags of `countersign verify`.
 #[derive(Debug, Args)]
@@ -25,19 +25,12 @@ impl VerifyArgs {
         let bytes = read_module(&self.file)?;
         match seal::verify(&bytes, &policy, Date::today()) {
             Ok(verified) => {
-                println!("{}: verified", self.file.display());
-                println!("  {} {}", verified.card.name(), verified.digest);
-                for approval in &verified.approvals {
-                    println!(
-                        "  approved by {} ({}): {}",
-                        printable(&approval.by),
-                        approval.key,
-                        printable(&approval.reason)
-                    );
-                }
+                say!("{}: verified", shown(&self.file));
+                say!("  {} {}", verified.card.name(), verified.digest);
+                show_approvals(&verified.approvals, Some(&policy));
                 Ok(())
             }
-            Err(refusal) => bail!("{}: refused ({}): {refusal}", self.file.display(), refusal.code()),
+            Err(refusal) => bail!("{}: refused ({}): {refusal}", shown(&self.file), refusal.code()),
         }
     }
 }
