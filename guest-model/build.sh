@@ -18,6 +18,8 @@ COUNTERSIGN_TEMPLATE_SOURCES=$({
     for crate in bincode libm serde wit-bindgen; do
         grep -A1 "^name = \"$crate\"\$" Cargo.lock | sed -n 's/^version = "\(.*\)"/'"$crate"' \1/p'
     done
+    grep -E '^(bincode|libm|serde|wit-bindgen) = ' Cargo.toml
+    sed -n '/^\[profile\.guest\]$/,/^$/p' Cargo.toml
 } | sha256sum | cut -d' ' -f1)
 
 # Its own target folder: another compiler's output must not mix with the workspace's. The paths of this machine are mapped

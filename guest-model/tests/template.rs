@@ -37,6 +37,16 @@ fn sources_digest() -> String {
             writeln!(list, "{name} {version}").expect("a string grows");
         }
     }
+    // How those crates are asked for, and the profile the template is built with.
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the workspace's manifest");
+    let asked = manifest.lines().filter(|line| CRATES.iter().any(|name| line.starts_with(&format!("{name} = "))));
+    let profile = manifest.lines().skip_while(|line| *line != "[profile.guest]");
+    // As sed has it: to the first empty line, that line included.
+    let mut past = false;
+    let profile = profile.take_while(|line| !std::mem::replace(&mut past, line.is_empty()));
+    for line in asked.chain(profile) {
+        writeln!(list, "{line}").expect("a string grows");
+    }
     hex(&Sha256::digest(list))
 }
 
