@@ -5,7 +5,6 @@
 //! serves) or, with `--all`, one per loan, in the order of the store. Ages count from as-of, as in what is served.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -16,6 +15,7 @@ use contract::view::FeatureView;
 use polars::prelude::*;
 use polars_io::prelude::*;
 
+use crate::answer;
 use crate::atomic::{self, AtomicError};
 use crate::compile::{Component, RunError};
 use crate::offline::Table;
@@ -91,6 +91,7 @@ impl ScoreArgs {
     /// # Errors
     /// Whatever kept the scores from being written, with what to do about it.
     pub fn run(self) -> anyhow::Result<()> {
+        atomic::ready(&self.out, &[&self.module, &self.features])?;
         let module = std::fs::read(&self.module).with_context(|| format!("cannot read {}", self.module.display()))?;
         let inspected =
             seal::inspect(&module).with_context(|| format!("{} is no module file", self.module.display()))?;
@@ -99,15 +100,14 @@ impl ScoreArgs {
         let scores = score(&module, &inspected.card, &table, &places)?;
         write(&self.out, &inspected.card, &table, &places, &scores)?;
         let declined = scores.iter().filter(|&&score| score >= inspected.card.output.threshold.get()).count();
-        writeln!(
-            std::io::stdout(),
+        answer::tell(format_args!(
             "{} ({}) scored {} rows, {declined} of them `{}` -> {}",
             inspected.card.name(),
             inspected.digest,
             scores.len(),
             inspected.card.output.at_or_above.escape_default(),
             self.out.display()
-        )?;
+        ))?;
         Ok(())
     }
 }

@@ -29,7 +29,6 @@ pub mod split;
 pub mod summary;
 pub mod trees;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -43,6 +42,7 @@ use dataset::Dataset;
 use place::Place;
 use recipe::RecipeName;
 
+use crate::answer;
 use crate::offline::Table;
 
 /// What `train` is asked.
@@ -123,7 +123,7 @@ pub fn prepare(how: &HowArgs) -> anyhow::Result<Prepared> {
 pub fn train_and_tell(features: &Path, how: &HowArgs, prepared: Prepared) -> anyhow::Result<()> {
     let started = Instant::now();
     let candidate = train(features, how, prepared)?;
-    std::io::stdout().write_all(summary::summary(&candidate, started.elapsed()).as_bytes())?;
+    answer::tell(summary::summary(&candidate, started.elapsed()).trim_end())?;
     Ok(())
 }
 

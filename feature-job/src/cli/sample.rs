@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use feature_job::answer;
 use feature_job::sample;
 
 use super::progress;
@@ -36,12 +37,12 @@ impl Args {
         let summary = sample::write(self.users, self.seed, &self.out, |users| bar.set_position(users));
         bar.finish_and_clear();
         let sample::Summary { users, loans, late } = summary?;
-        println!(
+        answer::tell(format_args!(
             "{loans} loans of {users} users, {late} not paid on time, seed {}, in {:.2} s -> {}",
             self.seed,
             start.elapsed().as_secs_f64(),
             self.out.display()
-        );
+        ))?;
         Ok(())
     }
 }
