@@ -12,6 +12,11 @@ pub fn tell(text: impl Display) -> io::Result<()> {
     tell_to(io::stdout().lock(), text)
 }
 
+/// Counts things in words: `1 loan`, `24 loans`.
+pub fn counted(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 fn tell_to(mut out: impl Write, text: impl Display) -> io::Result<()> {
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -33,6 +38,11 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Err(self.0.into())
         }
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!([0, 1, 24].map(|count| counted(count, "user")), ["0 users", "1 user", "24 users"]);
     }
 
     #[test]

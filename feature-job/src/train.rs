@@ -111,7 +111,9 @@ impl TrainArgs {
 /// # Errors
 /// When the key cannot be read, or the folder has no place for the version.
 pub fn prepare(how: &HowArgs) -> anyhow::Result<Prepared> {
-    let key = PrivateKey::load(&how.key).with_context(|| format!("cannot use the key {}", how.key.display()))?;
+    let key = PrivateKey::load(&how.key).with_context(|| {
+        format!("cannot use the key {} (`countersign keygen --role job` makes one)", how.key.display())
+    })?;
     let place = Place::take(&how.out, &how.model, how.version)?;
     Ok(Prepared { key, place })
 }

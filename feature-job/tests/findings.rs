@@ -25,7 +25,16 @@ fn check(bytes: impl AsRef<[u8]>, said: &[&str]) {
 fn a_value_that_breaks_a_rule_is_named() {
     let check = |column: &str, value: &str, rule: &str| {
         let first = format!("line 3 (loan_id {})", if column == "loan_id" { value } else { "11" });
-        check(with(column, value), &[&format!("{column}: {rule}"), "1 loan", &first, &format!("`{value}`")]);
+        check(
+            with(column, value),
+            &[
+                "1 of the loan file's rules is broken",
+                &format!("{column}: {rule}"),
+                "1 loan",
+                &first,
+                &format!("`{value}`"),
+            ],
+        );
     };
     for value in ["", "x", "1.5", "99999999999999999999"] {
         check("loan_id", value, "a whole number");

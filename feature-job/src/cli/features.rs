@@ -43,11 +43,11 @@ impl Args {
         let build::Summary { manifest, nulls } = summary?;
         let nulls: Vec<_> = nulls.iter().map(|(column, count)| format!("{column} {count}")).collect();
         answer::tell(format_args!(
-            "{} loans of {} users at {} ({} later loans left out; nulls: {}) in {:.2} s -> {}",
-            manifest.rows,
-            manifest.entities,
+            "{} of {} at {} ({} left out; nulls: {}) in {:.2} s -> {}",
+            answer::counted(manifest.rows, "loan"),
+            answer::counted(manifest.entities, "user"),
             manifest.as_of,
-            manifest.excluded,
+            answer::counted(manifest.excluded, "later loan"),
             if nulls.is_empty() { "none".to_owned() } else { nulls.join(", ") },
             start.elapsed().as_secs_f64(),
             self.out.display()

@@ -41,7 +41,8 @@ impl Args {
         bar.finish_and_clear();
         let publish::Summary { users, stale } = summary?;
         answer::tell(format_args!(
-            "{users} users published at {}, {stale} of them stale (the host has newer), in {:.2} s -> {}",
+            "{} published at {}, {stale} of them stale (the host has newer), in {:.2} s -> {}",
+            answer::counted(users, "user"),
             table.as_of,
             start.elapsed().as_secs_f64(),
             self.to

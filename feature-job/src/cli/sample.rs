@@ -38,7 +38,9 @@ impl Args {
         bar.finish_and_clear();
         let sample::Summary { users, loans, late } = summary?;
         answer::tell(format_args!(
-            "{loans} loans of {users} users, {late} not paid on time, seed {}, in {:.2} s -> {}",
+            "{} of {}, {late} not paid on time, seed {}, in {:.2} s -> {}",
+            answer::counted(loans, "loan"),
+            answer::counted(users, "user"),
             self.seed,
             start.elapsed().as_secs_f64(),
             self.out.display()

@@ -43,11 +43,11 @@ impl RunArgs {
         let summary = build::build(&self.input, self.as_of.unwrap_or_else(Date::today), &self.features_out)?;
         let manifest = summary.manifest;
         answer::tell(format_args!(
-            "{} loans of {} users at {} ({} later loans left out) -> {}\n",
-            manifest.rows,
-            manifest.entities,
+            "{} of {} at {} ({} left out) -> {}\n",
+            answer::counted(manifest.rows, "loan"),
+            answer::counted(manifest.entities, "user"),
             manifest.as_of,
-            manifest.excluded,
+            answer::counted(manifest.excluded, "later loan"),
             self.features_out.display()
         ))?;
         train_and_tell(&self.features_out, &self.how, prepared)
