@@ -1,6 +1,6 @@
-//! Files that appear whole or not at all.
+//! Files that appear whole or not at all, and never in the place of a device, or of what they are made from.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -14,42 +14,73 @@ pub struct AtomicError {
     pub source: io::Error,
 }
 
-/// Checks, before any long work, that a file can appear at a path: its folder is there and it is no folder itself.
+/// Checks, before any long work, that a file can appear at a path: its folder is there, what exists of that name is a
+/// regular file, and it is none of the `inputs`, under whatever name.
 ///
 /// # Errors
 /// [`AtomicError`], which says what is in the way.
-pub fn ready(path: &Path) -> Result<(), AtomicError> {
-    let failed = |said: &str| Err(AtomicError { path: path.to_owned(), source: io::Error::other(said) });
-    if path.is_dir() {
-        return failed("it is a folder: name a file");
+pub fn ready(out: &Path, inputs: &[&Path]) -> Result<(), AtomicError> {
+    let real = real(out)?;
+    let same = |input: &&&Path| matches!((identity(&real), identity(input)), (Some(out), Some(input)) if out == input);
+    match inputs.iter().find(same) {
+        Some(input) => Err(refused(out, format!("it is an input as well ({}): name another file", input.display()))),
+        None => Ok(()),
     }
-    if path.file_name().is_none() {
-        return failed("it names no file");
-    }
-    if folder(path).is_dir() { Ok(()) } else { failed("its folder is not there: make it first") }
 }
 
 /// Writes a file through `fill`: into a temporary file of the same folder, flushed to the disk, then renamed.
 ///
-/// A reader sees the old content or the new, and a run that fails leaves nothing behind.
+/// A reader sees the old content or the new, and a run that fails leaves nothing behind. A link to a file stays a link: the
+/// file that it leads to is replaced.
 ///
 /// # Errors
 /// What `fill` answers, or [`AtomicError`] made into it.
 pub fn write<T, E: From<AtomicError>>(path: &Path, fill: impl FnOnce(&mut File) -> Result<T, E>) -> Result<T, E> {
-    ready(path)?;
+    let real = real(path)?;
     let failed = |source| AtomicError { path: path.to_owned(), source };
-    let folder = folder(path);
+    let folder = folder(&real);
     let mut file = temporary(folder).map_err(failed)?;
     let value = fill(file.as_file_mut())?;
     let finish = || -> io::Result<()> {
         file.as_file_mut().flush()?;
         file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
+        file.persist(&real).map_err(|error| error.error)?;
         // The new name lives in the folder, which has a cache of its own.
         File::open(folder)?.sync_all()
     };
     finish().map_err(failed)?;
     Ok(value)
+}
+
+/// Finds where the file is to lie, links followed: renaming onto a link, a pipe or a device would put the file in its place.
+fn real(path: &Path) -> Result<PathBuf, AtomicError> {
+    let failed = |source| AtomicError { path: path.to_owned(), source };
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(refused(path, "it is a folder: name a file")),
+        Ok(found) if !found.is_file() => Err(refused(path, "it is a pipe, socket or device: name a file")),
+        Ok(_) => path.canonicalize().map_err(failed),
+        Err(_) if path.file_name().is_none() => Err(refused(path, "it names no file")),
+        Err(_) if !folder(path).is_dir() => Err(refused(path, "its folder is not there: make it first")),
+        Err(_) if path.is_symlink() => Err(refused(path, "it is a link that leads to no file: remove it first")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn refused(path: &Path, said: impl Into<String>) -> AtomicError {
+    AtomicError { path: path.to_owned(), source: io::Error::other(said.into()) }
+}
+
+/// Tells files apart whatever they are called: by device and inode, so that hard links are one file as well.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok()
 }
 
 fn folder(path: &Path) -> &Path {
@@ -95,6 +126,57 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(std::fs::read(&path).expect("the old file"), b"old");
         assert_eq!(names(folder.path()), ["out"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_not_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [socket, to_socket, to_nothing] =
+            ["socket", "to-socket", "to-nothing"].map(|name| folder.path().join(name));
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+        std::os::unix::fs::symlink("socket", &to_socket).expect("a link");
+        std::os::unix::fs::symlink("absent", &to_nothing).expect("a link");
+        for (path, said) in [(&socket, "device"), (&to_socket, "device"), (&to_nothing, "leads to no file")] {
+            let error = ready(path, &[]).expect_err("no file").to_string();
+            assert!(error.contains(said), "{error}");
+            assert!(write::<(), AtomicError>(path, |_| Ok(())).is_err(), "{path:?}");
+        }
+        assert!(to_nothing.is_symlink() && to_socket.is_symlink());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_a_file_is_written_through() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let there = folder.path().join("there");
+        std::fs::create_dir(&there).expect("a folder");
+        let (file, link) = (there.join("file"), folder.path().join("link"));
+        std::fs::write(&file, "old").expect("a file");
+        std::os::unix::fs::symlink("there/file", &link).expect("a link");
+        write(&link, |file| file.write_all(b"new").map_err(|source| AtomicError { path: "x".into(), source }))
+            .expect("a file to replace");
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read(&file).expect("the file"), b"new");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_input_is_no_output_under_any_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [input, hard, soft, other] = ["input", "hard", "soft", "other"].map(|name| folder.path().join(name));
+        std::fs::write(&input, "loans").expect("a file");
+        std::fs::write(&other, "loans").expect("a file");
+        std::fs::hard_link(&input, &hard).expect("a link");
+        std::os::unix::fs::symlink("input", &soft).expect("a link");
+        for name in [input.clone(), folder.path().join(".").join("input"), hard, soft] {
+            let error = ready(&name, &[&other, &input]).expect_err("an input").to_string();
+            assert!(error.contains("it is an input as well"), "{error}");
+        }
+        let absent = folder.path().join("absent");
+        for fine in [&other, &absent] {
+            ready(fine, &[&input, &absent]).expect("no input");
+        }
     }
 
     #[test]

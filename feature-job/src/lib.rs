@@ -5,6 +5,7 @@
 //! features of every user to a host. [`train`] fits, judges and proves a model, [`compile`] makes it a component, [`score`] runs
 //! one over a whole store.
 
+pub mod answer;
 pub mod atomic;
 pub mod columns;
 pub mod compile;

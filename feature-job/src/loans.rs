@@ -15,7 +15,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum LoansError {
     /// The file cannot be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {source}; give a loan file, or invent one with `feature-job sample`")]
     Read {
         /// The file.
         path: PathBuf,
@@ -75,7 +75,7 @@ pub enum LoansError {
         said: String,
     },
     /// Values break the rules.
-    #[error("{} of the loan file's rules broken, nothing was written:{}", .0.len(), check::list(.0))]
+    #[error("{} of the loan file's rules {} broken, nothing was written:{}", .0.len(), if .0.len() == 1 { "is" } else { "are" }, check::list(.0))]
     Findings(Vec<check::Finding>),
     /// The CSV reader gave up.
     #[error("{path} does not parse as CSV: {said}")]

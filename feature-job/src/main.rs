@@ -1,7 +1,5 @@
 //! `feature-job`: loans to features, features to a trained model, a trained model to a signed component.
 
-#![expect(clippy::print_stdout, reason = "a command line tool answers on stdout; logs go to stderr")]
-
 mod cli;
 
 use std::process::ExitCode;

@@ -40,7 +40,7 @@ pub enum PublishError {
         said: String,
     },
     /// The host did not take a batch.
-    #[error("after {taken} of {users} users: {source}; run it again, what was taken stays")]
+    #[error("after {taken} of {users} users: {source}; what was taken stays; {}", .source.advice())]
     Host {
         /// How many users it took before.
         taken: u64,

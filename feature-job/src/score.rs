@@ -1,11 +1,10 @@
 //! `score`: scores of whole offline stores, through the component that a host would run.
 //!
 //! # Shape
-//! A Parquet file: `id` i64, `loan_date` date, `score` f64, `decision` str; one row per user (the latest loan, what a host
+//! A Parquet file: `id` i64, `loan_id` i64, `loan_date` date, `score` f64, `decision` str; one row per user (the latest loan, what a host
 //! serves) or, with `--all`, one per loan, in the order of the store. Ages count from as-of, as in what is served.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -15,6 +14,7 @@ use contract::seal;
 use contract::view::FeatureView;
 use polars::prelude::*;
 
+use crate::answer;
 use crate::atomic::{self, AtomicError};
 use crate::compile::{Component, RunError};
 use crate::offline::Table;
@@ -39,7 +39,7 @@ pub struct ScoreArgs {
     /// The Parquet file to write; replaced whole if it is there
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Score every loan, and not only every user's latest
+    /// Score every loan, and not only every user's latest; ages count from the store's as-of, not from each loan's day
     #[arg(long)]
     pub all: bool,
 }
@@ -90,7 +90,10 @@ impl ScoreArgs {
     /// # Errors
     /// Whatever kept the scores from being written, with what to do about it.
     pub fn run(self) -> anyhow::Result<()> {
-        let module = std::fs::read(&self.module).with_context(|| format!("cannot read {}", self.module.display()))?;
+        atomic::ready(&self.out, &[&self.module, &self.features])?;
+        let module = std::fs::read(&self.module).with_context(|| {
+            format!("cannot read {}: name a module, as `feature-job train` writes it", self.module.display())
+        })?;
         let inspected =
             seal::inspect(&module).with_context(|| format!("{} is no module file", self.module.display()))?;
         let table = Table::read(&self.features)?;
@@ -98,15 +101,14 @@ impl ScoreArgs {
         let scores = score(&module, &inspected.card, &table, &places)?;
         write(&self.out, &inspected.card, &table, &places, &scores)?;
         let declined = scores.iter().filter(|&&score| score >= inspected.card.output.threshold.get()).count();
-        writeln!(
-            std::io::stdout(),
+        answer::tell(format_args!(
             "{} ({}) scored {} rows, {declined} of them `{}` -> {}",
             inspected.card.name(),
             inspected.digest,
             scores.len(),
             inspected.card.output.at_or_above.escape_default(),
             self.out.display()
-        )?;
+        ))?;
         Ok(())
     }
 }
@@ -135,12 +137,14 @@ pub fn score(module: &[u8], card: &ModelCard, table: &Table, places: &[usize]) -
 
 fn write(out: &Path, card: &ModelCard, table: &Table, places: &[usize], scores: &[f64]) -> Result<(), ScoreError> {
     let ids: Vec<i64> = places.iter().map(|&place| table.ids[place]).collect();
+    let loans: Vec<i64> = places.iter().map(|&place| table.loan_ids[place]).collect();
     let days: Vec<i32> = places.iter().map(|&place| table.event_days[place]).collect();
     let decisions: Vec<&str> = scores.iter().map(|&score| card.output.decide(score)).collect();
     let mut frame = DataFrame::new(
         places.len(),
         vec![
             Series::new("id".into(), ids).into(),
+            Series::new("loan_id".into(), loans).into(),
             Series::new("loan_date".into(), days).cast(&DataType::Date)?.into(),
             Series::new("score".into(), scores).into(),
             Series::new("decision".into(), decisions).into(),

@@ -29,7 +29,6 @@ pub mod split;
 pub mod summary;
 pub mod trees;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -43,6 +42,7 @@ use dataset::Dataset;
 use place::Place;
 use recipe::RecipeName;
 
+use crate::answer;
 use crate::offline::Table;
 
 /// What `train` is asked.
@@ -111,7 +111,9 @@ impl TrainArgs {
 /// # Errors
 /// When the key cannot be read, or the folder has no place for the version.
 pub fn prepare(how: &HowArgs) -> anyhow::Result<Prepared> {
-    let key = PrivateKey::load(&how.key).with_context(|| format!("cannot use the key {}", how.key.display()))?;
+    let key = PrivateKey::load(&how.key).with_context(|| {
+        format!("cannot use the key {} (`countersign keygen --role job` makes one)", how.key.display())
+    })?;
     let place = Place::take(&how.out, &how.model, how.version)?;
     Ok(Prepared { key, place })
 }
@@ -123,7 +125,7 @@ pub fn prepare(how: &HowArgs) -> anyhow::Result<Prepared> {
 pub fn train_and_tell(features: &Path, how: &HowArgs, prepared: Prepared) -> anyhow::Result<()> {
     let started = Instant::now();
     let candidate = train(features, how, prepared)?;
-    std::io::stdout().write_all(summary::summary(&candidate, started.elapsed()).as_bytes())?;
+    answer::tell(summary::summary(&candidate, started.elapsed()).trim_end())?;
     Ok(())
 }
 

@@ -25,7 +25,16 @@ fn check(bytes: impl AsRef<[u8]>, said: &[&str]) {
 fn a_value_that_breaks_a_rule_is_named() {
     let check = |column: &str, value: &str, rule: &str| {
         let first = format!("line 3 (loan_id {})", if column == "loan_id" { value } else { "11" });
-        check(with(column, value), &[&format!("{column}: {rule}"), "1 loan", &first, &format!("`{value}`")]);
+        check(
+            with(column, value),
+            &[
+                "1 of the loan file's rules is broken",
+                &format!("{column}: {rule}"),
+                "1 loan",
+                &first,
+                &format!("`{value}`"),
+            ],
+        );
     };
     for value in ["", "x", "1.5", "99999999999999999999"] {
         check("loan_id", value, "a whole number");
@@ -147,6 +156,36 @@ fn a_foreign_or_damaged_offline_store_is_refused() {
     let mut foreign = bytes.clone();
     foreign[place] = b'x';
     assert!(matches!(Table::read(&folder.put("foreign", foreign)), Err(OfflineError::Manifest { .. })));
+}
+
+#[test]
+fn no_verb_writes_over_what_it_reads() {
+    use feature_job::score::ScoreArgs;
+    use feature_job::train::{HowArgs, pipeline::RunArgs, recipe::RecipeName};
+    let folder = common::Folder::new();
+    let [module, features, loans, key] = ["m.wasm", "f.parquet", "l.csv", "job.pem"].map(|name| folder.put(name, name));
+    let check = |ran: anyhow::Result<()>| {
+        let error = ran.expect_err("an input is no output").to_string();
+        assert!(error.contains("it is an input as well"), "{error}");
+    };
+    for out in [&module, &features] {
+        let (module, features, out) = (module.clone(), features.clone(), out.clone());
+        check(ScoreArgs { module, features, out, all: false }.run());
+    }
+    for out in [&loans, &key] {
+        let how = HowArgs {
+            recipe: RecipeName::Forest,
+            model: "credit-risk".parse().expect("a name"),
+            key: key.clone(),
+            out: folder.out.clone(),
+            version: None,
+            seed: 1,
+        };
+        check(RunArgs { input: vec![loans.clone()], as_of: None, features_out: out.clone(), how }.run());
+    }
+    for (path, name) in [(module, "m.wasm"), (features, "f.parquet"), (loans, "l.csv"), (key, "job.pem")] {
+        assert_eq!(std::fs::read_to_string(path).expect("it is still there"), name);
+    }
 }
 
 #[test]

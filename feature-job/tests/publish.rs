@@ -120,6 +120,7 @@ fn a_refusal_stops_at_once_with_the_hosts_words() {
     let server = Server::start(vec![took(1, 0), answer("400 Bad Request", problem)]);
     let error = send(&server.host, 1).expect_err("refused").to_string();
     assert!(error.contains("after 1 of 3 users") && error.contains("bad record: line 1: age is"), "{error}");
+    assert!(error.contains("mend what it names") && !error.contains("run it again"), "{error}");
     assert!(!error.contains('\u{1b}'), "the host's words are escaped: {error}");
     assert_eq!(server.requests().len(), 2);
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use contract::date::Date;
+use feature_job::answer;
 use feature_job::features::build;
 
 use super::progress;
@@ -41,16 +42,16 @@ impl Args {
         spinner.finish_and_clear();
         let build::Summary { manifest, nulls } = summary?;
         let nulls: Vec<_> = nulls.iter().map(|(column, count)| format!("{column} {count}")).collect();
-        println!(
-            "{} loans of {} users at {} ({} later loans left out; nulls: {}) in {:.2} s -> {}",
-            manifest.rows,
-            manifest.entities,
+        answer::tell(format_args!(
+            "{} of {} at {} ({} left out; nulls: {}) in {:.2} s -> {}",
+            answer::counted(manifest.rows, "loan"),
+            answer::counted(manifest.entities, "user"),
             manifest.as_of,
-            manifest.excluded,
+            answer::counted(manifest.excluded, "later loan"),
             if nulls.is_empty() { "none".to_owned() } else { nulls.join(", ") },
             start.elapsed().as_secs_f64(),
             self.out.display()
-        );
+        ))?;
         Ok(())
     }
 }

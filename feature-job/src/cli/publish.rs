@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use feature_job::answer;
 use feature_job::offline::Table;
 use feature_job::publish::{self, Host};
 
@@ -39,14 +40,15 @@ impl Args {
         let summary = publish::publish(&table, &self.to, self.batch, |users| bar.set_position(users));
         bar.finish_and_clear();
         let publish::Summary { users, stale } = summary?;
-        println!(
-            "{users} users published at {}, {stale} of them stale (the host has newer), in {:.2} s -> {}",
+        answer::tell(format_args!(
+            "{} published at {}, {stale} of them stale (the host has newer), in {:.2} s -> {}",
+            answer::counted(users, "user"),
             table.as_of,
             start.elapsed().as_secs_f64(),
             self.to
-        );
+        ))?;
         if let Some(&row) = table.latest().first() {
-            println!("the first user {}: {}/v1/users/{0}/features", table.ids[row], self.to);
+            answer::tell(format_args!("the first user {}: {}/v1/users/{0}/features", table.ids[row], self.to))?;
         }
         Ok(())
     }

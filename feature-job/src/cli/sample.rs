@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use feature_job::answer;
 use feature_job::sample;
 
 use super::progress;
@@ -36,12 +37,14 @@ impl Args {
         let summary = sample::write(self.users, self.seed, &self.out, |users| bar.set_position(users));
         bar.finish_and_clear();
         let sample::Summary { users, loans, late } = summary?;
-        println!(
-            "{loans} loans of {users} users, {late} not paid on time, seed {}, in {:.2} s -> {}",
+        answer::tell(format_args!(
+            "{} of {}, {late} not paid on time, seed {}, in {:.2} s -> {}",
+            answer::counted(loans, "loan"),
+            answer::counted(users, "user"),
             self.seed,
             start.elapsed().as_secs_f64(),
             self.out.display()
-        );
+        ))?;
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Running a component here, to prove it and to score in batches.
 
 use wasmtime::component::{Component as Compiled, Linker};
-use wasmtime::{Config, Engine, Store};
+use wasmtime::{Config, Engine, Store, StoreLimits, StoreLimitsBuilder, WasmFeatures};
 
 mod bindings {
     wasmtime::component::bindgen!({ path: "../wit", world: "model" });
@@ -11,9 +11,12 @@ use bindings::Model;
 use bindings::exports::countersign::model::scorer::Refusal;
 use guest_model::ROWS_MAX;
 
+/// The most memory that a component may take: far more than any forest needs, and less than a machine has.
+const MEMORY_BYTES_MAX: usize = 1 << 30;
+
 /// A component with one instance of it, ready to score.
 pub struct Component {
-    store: Store<()>,
+    store: Store<StoreLimits>,
     model: Model,
 }
 
@@ -31,13 +34,38 @@ pub enum RunError {
     Refused(Refusal),
 }
 
-/// Gives the settings of the engine: those that wizer's features switch on for the whole build are off here as in the host.
+/// Gives the settings of the engine: what the host refuses or canonicalizes, whatever crate features the build has on, is
+/// refused and canonicalized here as well.
 pub(super) fn config() -> Config {
     let mut config = Config::new();
-    config.wasm_component_model(true);
-    config.wasm_threads(false);
-    config.wasm_memory64(false);
-    config.wasm_relaxed_simd(false);
+    config.wasm_component_model(true).concurrency_support(false).cranelift_nan_canonicalization(true);
+    let off = [
+        WasmFeatures::THREADS,
+        WasmFeatures::SHARED_EVERYTHING_THREADS,
+        WasmFeatures::GC,
+        WasmFeatures::GC_TYPES,
+        WasmFeatures::FUNCTION_REFERENCES,
+        WasmFeatures::EXCEPTIONS,
+        WasmFeatures::LEGACY_EXCEPTIONS,
+        WasmFeatures::MEMORY64,
+        WasmFeatures::MULTI_MEMORY,
+        WasmFeatures::CUSTOM_PAGE_SIZES,
+        WasmFeatures::RELAXED_SIMD,
+        WasmFeatures::STACK_SWITCHING,
+        WasmFeatures::WIDE_ARITHMETIC,
+        WasmFeatures::CM_ASYNC,
+        WasmFeatures::CM_ASYNC_STACKFUL,
+        WasmFeatures::CM_MORE_ASYNC_BUILTINS,
+        WasmFeatures::CM_THREADING,
+        WasmFeatures::CM_ERROR_CONTEXT,
+        WasmFeatures::CM_FIXED_LENGTH_LISTS,
+        WasmFeatures::CM_MAP,
+        WasmFeatures::CM_GC,
+        WasmFeatures::CM64,
+    ];
+    for feature in off {
+        config.wasm_features(feature, false);
+    }
     config
 }
 
@@ -47,9 +75,15 @@ impl Component {
     /// # Errors
     /// [`RunError::Load`].
     pub fn load(bytes: &[u8]) -> Result<Self, RunError> {
+        Self::load_within(bytes, MEMORY_BYTES_MAX)
+    }
+
+    fn load_within(bytes: &[u8], memory_bytes_max: usize) -> Result<Self, RunError> {
         let engine = Engine::new(&config()).map_err(RunError::Load)?;
         let compiled = Compiled::new(&engine, bytes).map_err(RunError::Load)?;
-        let mut store = Store::new(&engine, ());
+        let limits = StoreLimitsBuilder::new().memory_size(memory_bytes_max).trap_on_grow_failure(true).build();
+        let mut store = Store::new(&engine, limits);
+        store.limiter(|limits| limits);
         let model = Model::instantiate(&mut store, &compiled, &Linker::new(&engine)).map_err(RunError::Load)?;
         Ok(Self { store, model })
     }
@@ -73,5 +107,36 @@ impl Component {
     pub fn score(&mut self, rows: &[f64]) -> Result<Vec<f64>, RunError> {
         let scorer = self.model.countersign_model_scorer();
         scorer.call_score(&mut self.store, rows).map_err(RunError::Trap)?.map_err(RunError::Refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use guest_model::{Family, Logistic, Model};
+    use wasmtime::Module;
+
+    use super::*;
+
+    #[test]
+    fn memory_is_bounded() {
+        let logistic = Logistic { means: vec![0.0], scales: vec![1.0], weights: vec![1.0], bias: 0.0 };
+        let model = Model { imputation: vec![0.0], family: Family::Logistic(logistic) };
+        let bytes = crate::compile::component(&model).expect("a sound model");
+        assert!(Component::load(&bytes).is_ok());
+        assert!(matches!(Component::load_within(&bytes, 1 << 16), Err(RunError::Load(_))));
+    }
+
+    #[test]
+    fn what_the_host_refuses_is_refused_here() {
+        let engine = Engine::new(&config()).expect("the settings agree");
+        let check = |memories: &[u8], fine: bool| {
+            let module = [b"\0asm\x01\0\0\0", memories].concat();
+            assert_eq!(Module::validate(&engine, &module).is_ok(), fine, "{memories:?}");
+        };
+        check(b"\x05\x03\x01\x00\x01", true);
+        // Two memories; one of 64 bits; a shared one.
+        check(b"\x05\x05\x02\x00\x01\x00\x01", false);
+        check(b"\x05\x03\x01\x04\x01", false);
+        check(b"\x05\x04\x01\x03\x01\x01", false);
     }
 }

@@ -39,9 +39,6 @@ pub enum FeaturesError {
         /// The earliest loan's day.
         first: Date,
     },
-    /// The output would replace an input.
-    #[error("{0} is an input as well: choose another --out")]
-    OutIsInput(PathBuf),
     /// The engine failed.
     #[error("computing the features failed: {0}")]
     Compute(#[from] PolarsError),
@@ -55,11 +52,7 @@ pub enum FeaturesError {
 /// # Errors
 /// [`FeaturesError`]; nothing is written then.
 pub fn build(inputs: &[PathBuf], as_of: Date, out: &Path) -> Result<Summary, FeaturesError> {
-    atomic::ready(out)?;
-    let place = |path: &Path| path.canonicalize().ok();
-    if place(out).is_some_and(|out| inputs.iter().any(|input| place(input).as_ref() == Some(&out))) {
-        return Err(FeaturesError::OutIsInput(out.to_owned()));
-    }
+    atomic::ready(out, &inputs.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
     let loans = Loans::read(inputs)?;
     tracing::debug!(loans = loans.frame.height(), "read");
     let (frame, excluded) = known(check::check(&loans)?, as_of)?;

@@ -85,6 +85,7 @@ pub fn check(loans: &Loans) -> Result<DataFrame, LoansError> {
         || (dates(text(columns::LOAN_DATE)), dates(text(columns::BIRTHDAY))),
         || (dates(text(columns::JOB_START_DATE)), flags(text(columns::FLAG_OWN_CAR))),
     );
+    no_days(loans, text(columns::JOB_START_DATE), &job_start_date);
     rule(columns::LOAN_DATE, "a day as YYYY-MM-DD", find(loan_date.iter(), |day| day.is_some()));
     rule(columns::BIRTHDAY, "a day as YYYY-MM-DD", find(birthday.iter(), |day| day.is_some()));
     rule(columns::FLAG_OWN_CAR, "Y or N", find(flag_own_car.iter(), |flag| flag.is_some()));
@@ -97,6 +98,24 @@ pub fn check(loans: &Loans) -> Result<DataFrame, LoansError> {
         checked.with_column(made).expect("as many values as loans");
     }
     Ok(checked)
+}
+
+/// Warns of texts where a job's first day should be: they count as no job, which a slip of the pen is not.
+fn no_days(loans: &Loans, texts: &StringChunked, days: &Int32Chunked) {
+    if let Some((count, row)) = unread(texts, days) {
+        let (path, line, _) = loans.origin(row, columns::JOB_START_DATE);
+        let (column, path) = (columns::JOB_START_DATE, path.display());
+        tracing::warn!(
+            count,
+            "{column} holds texts that are no day, which count as no job; first in {path}, line {line}"
+        );
+    }
+}
+
+/// Finds texts that are there and give no day.
+fn unread(texts: &StringChunked, days: &Int32Chunked) -> Broken {
+    let blank = |text: Option<&str>| text.is_none_or(|text| text.trim().is_empty());
+    find(texts.iter().zip(days.iter()), |(text, day)| day.is_some() || blank(text))
 }
 
 /// How many rows break a rule, and the first of them; none where all keep it.
@@ -148,4 +167,19 @@ fn flags(texts: &StringChunked) -> Int64Chunked {
     let mut flags: Int64Chunked = texts.iter().map(flag).collect();
     flags.rename(texts.name().clone());
     flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_are_no_day_are_told_from_no_job() {
+        let check = |texts: &[Option<&str>], wanted: Broken| {
+            let texts: StringChunked = texts.iter().copied().collect();
+            assert_eq!(unread(&texts, &dates(&texts)), wanted, "{texts:?}");
+        };
+        check(&[None, Some(""), Some(" "), Some("2020-01-01"), Some("3021-09-18")], None);
+        check(&[Some("2020-01-01"), Some("soon"), None, Some("2020-1-1")], Some((2, 1)));
+    }
 }

@@ -4,6 +4,7 @@
 //! columns, or swallow loans, without a word. Counting is quick and excludes both.
 
 use std::borrow::Cow;
+use std::io::BufRead as _;
 
 use rayon::prelude::*;
 
@@ -30,18 +31,18 @@ impl Shape {
     /// # Errors
     /// [`LoansError`], with the first line at fault.
     pub fn of(source: &Source) -> Result<Self, LoansError> {
-        let bytes = source.bytes();
         let header = header(source)?;
-        let counts = bytes.par_chunks(BLOCK_BYTES).map(Counts::of).reduce(Counts::default, Counts::add);
-        // The last line has no end of its own: the source trims it.
-        let lines = counts.lines + 1;
-        if counts.quotes > 0 || counts.commas != lines * (header.len() - 1) {
+        let blocks = blocks(source.bytes(), BLOCK_BYTES);
+        let count = |block: &&[u8]| Counts::of(block, header.len() - 1);
+        let Counts { lines, quoted, even } = blocks.par_iter().map(count).reduce(|| Counts::NONE, Counts::add);
+        // Quoted commas are no separators: such a file is looked at slowly, and so is one whose first bad line is sought.
+        if quoted || !even {
             every_line(source, header.len())?;
         }
         if lines == 1 {
             return Err(LoansError::NoLoans(source.path.clone()));
         }
-        Ok(Self { header, loans: lines - 1, quoted: counts.quotes > 0 })
+        Ok(Self { header, loans: lines - 1, quoted })
     }
 }
 
@@ -102,46 +103,55 @@ fn every_line(source: &Source, width: usize) -> Result<(), LoansError> {
     Ok(())
 }
 
-#[derive(Debug, Default, Clone, Copy)]
+/// What one block of whole lines holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Counts {
     lines: usize,
-    commas: usize,
-    quotes: usize,
+    quoted: bool,
+    /// Whether every line has the header's commas. A sum over lines would let one too many make up for one too few.
+    even: bool,
 }
 
-/// What is counted, and how many bytes at once.
-const WANTED: [u8; 3] = [b'\n', b',', b'"'];
-const LANES: usize = 32;
-
 impl Counts {
-    fn of(block: &[u8]) -> Self {
-        // A lane counts in a byte, so it is emptied before it can overflow; the compiler makes the lanes one vector.
-        block.chunks(LANES * usize::from(u8::MAX)).fold(Self::default(), |counts, run| {
-            let (pieces, rest) = run.as_chunks::<LANES>();
-            let lanes = WANTED.map(|wanted| count(pieces, wanted));
-            let sum = |place: usize| -> usize {
-                let rest = rest.iter().filter(|&&byte| byte == WANTED[place]).count();
-                lanes[place].iter().map(|&lane| usize::from(lane)).sum::<usize>() + rest
-            };
-            counts.add(Self { lines: sum(0), commas: sum(1), quotes: sum(2) })
-        })
+    const NONE: Self = Self { lines: 0, quoted: false, even: true };
+
+    fn of(block: &[u8], commas: usize) -> Self {
+        let (mut lines, mut even, mut rest) = (0, true, block);
+        while !rest.is_empty() {
+            let (line, after) = rest.split_at(line_bytes(rest));
+            even &= count(line, b',') == commas;
+            lines += 1;
+            rest = after;
+        }
+        Self { lines, quoted: block.contains(&b'"'), even }
     }
 
     fn add(self, other: Self) -> Self {
-        Self { lines: self.lines + other.lines, commas: self.commas + other.commas, quotes: self.quotes + other.quotes }
+        Self { lines: self.lines + other.lines, quoted: self.quoted || other.quoted, even: self.even && other.even }
     }
 }
 
-/// Counts a byte at each place of up to 255 pieces.
-fn count(pieces: &[[u8; LANES]], wanted: u8) -> [u8; LANES] {
-    let mut lanes = [0_u8; LANES];
-    for piece in pieces {
-        for (lane, &byte) in lanes.iter_mut().zip(piece) {
-            // 255 ones at most: it cannot wrap, and unchecked it becomes one vector instruction.
-            *lane = lane.wrapping_add(u8::from(byte == wanted));
-        }
+/// Cuts a text into blocks of whole lines, each of about `block_bytes`.
+fn blocks(text: &[u8], block_bytes: usize) -> Vec<&[u8]> {
+    let (mut blocks, mut rest) = (Vec::new(), text);
+    while !rest.is_empty() {
+        let least = block_bytes.min(rest.len()) - 1;
+        let (block, after) = rest.split_at(least + line_bytes(&rest[least..]));
+        blocks.push(block);
+        rest = after;
     }
-    lanes
+    blocks
+}
+
+/// Gives how long the first line is, its end included. The standard library looks for the end many bytes at once.
+fn line_bytes(mut text: &[u8]) -> usize {
+    text.skip_until(b'\n').expect("a slice cannot fail to be read")
+}
+
+/// Counts a byte, in bytes: 255 at a time cannot overflow, and the compiler makes them vectors.
+fn count(line: &[u8], wanted: u8) -> usize {
+    let few = |piece: &[u8]| piece.iter().fold(0_u8, |count, &byte| count.wrapping_add(u8::from(byte == wanted)));
+    line.chunks(usize::from(u8::MAX)).map(|piece| usize::from(few(piece))).sum()
 }
 
 #[cfg(test)]
@@ -177,7 +187,8 @@ mod tests {
         check("a,b\n1,2\n\n3,4\n", "line 3: the line is blank");
         check("a,b\n1,\"2\n3,\"4\n", "line 2: a quote is left open");
         // The commas of these two make up for each other.
-        check("a,b\n1,2,3\n4\n\"5\",6\n", "line 2: 3 fields");
+        check("a,b\n1,2,3\n4\n5,6\n", "line 2: 3 fields");
+        check("a,b\n1\n2,3,4\n", "line 2: 1 fields");
         check("a,b\n", "has a header and no loan");
         check("PAR1\0\n", "no CSV");
         check("a;b\n1;2\n", "no comma");
@@ -185,14 +196,26 @@ mod tests {
 
     #[test]
     fn counts_are_exact_at_every_length() {
-        let bytes: Vec<u8> = b"a,\"\n,,".iter().copied().cycle().take(LANES * 600 + 7).collect();
-        for length in [0, 1, 31, 32, 33, LANES * 255 - 1, LANES * 255, LANES * 255 + 1, bytes.len()] {
-            let (counts, block) = (Counts::of(&bytes[..length]), &bytes[..length]);
-            let naive = WANTED.map(|wanted| block.iter().filter(|&&byte| byte == wanted).count());
-            assert_eq!([counts.lines, counts.commas, counts.quotes], naive, "{length}");
+        let bytes: Vec<u8> = b"a,\"\n,,".iter().copied().cycle().take(600).collect();
+        for length in 0..bytes.len() {
+            let line = &bytes[..length];
+            assert_eq!(count(line, b','), line.iter().filter(|&&byte| byte == b',').count(), "{length}");
         }
-        // One byte over and over overflows a lane first.
-        assert_eq!(Counts::of(&vec![b','; LANES * 1000]).commas, LANES * 1000);
+        // One byte over and over overflows first.
+        assert_eq!(count(&[b','; 1000], b','), 1000);
+    }
+
+    #[test]
+    fn blocks_end_where_lines_do() {
+        let text = b"a,b\n1,2\n\n33,44\n5,6";
+        for block_bytes in 1..=text.len() + 1 {
+            let blocks = blocks(text, block_bytes);
+            assert_eq!(blocks.concat(), text, "{block_bytes}");
+            let (_, inner) = blocks.split_last().expect("there is text");
+            assert!(inner.iter().all(|block| block.ends_with(b"\n")), "{block_bytes}");
+            let counts = blocks.iter().map(|block| Counts::of(block, 1)).fold(Counts::NONE, Counts::add);
+            assert_eq!(counts, Counts { lines: 5, quoted: false, even: false }, "{block_bytes}");
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub struct Category {
 #[derive(Debug, thiserror::Error)]
 pub enum OfflineError {
     /// The file cannot be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {source}; write it with `feature-job features`")]
     Read {
         /// The file.
         path: PathBuf,

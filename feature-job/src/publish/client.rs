@@ -44,6 +44,8 @@ pub enum HostError {
     Refused {
         /// The host.
         host: Host,
+        /// The status of its answer.
+        status: u16,
         /// Its reason.
         said: String,
     },
@@ -66,6 +68,18 @@ pub struct Answer {
     pub stale: u64,
     /// How many it read.
     pub received: u64,
+}
+
+impl HostError {
+    /// Says what to do about it: to send again what was refused for itself would end the same.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Gone { .. } => "run it again",
+            Self::Refused { status: 500.., .. } => "see the host's log, then run it again",
+            Self::Refused { status: 400..500, .. } => "it would refuse the same again: mend what it names first",
+            Self::Refused { .. } | Self::Answer { .. } | Self::Address(_) => "check the address given with --to",
+        }
+    }
 }
 
 impl FromStr for Host {
@@ -130,7 +144,8 @@ fn again(status: StatusCode) -> bool {
 
 fn read(host: &Host, mut response: Response<ureq::Body>, records: u64) -> Result<Answer, HostError> {
     if response.status() != StatusCode::OK {
-        return Err(HostError::Refused { host: host.clone(), said: problem(&mut response) });
+        let status = response.status().as_u16();
+        return Err(HostError::Refused { host: host.clone(), status, said: problem(&mut response) });
     }
     let odd = |said: String| HostError::Answer { host: host.clone(), said };
     let text = text(&mut response);

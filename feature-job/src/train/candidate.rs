@@ -26,6 +26,9 @@ const AT_OR_ABOVE: &str = "decline";
 /// The decision below the threshold.
 const BELOW: &str = "approve";
 
+/// How many versions are tried; as many runs at the same moment are no accident any more.
+const ATTEMPTS_MAX: u32 = 16;
+
 /// A candidate as it was written.
 #[derive(Debug, Clone)]
 pub struct Candidate {
@@ -86,7 +89,7 @@ pub fn write(
     prove(&dataset.served, &served_scores, |rows| sandbox.score(rows))?;
 
     let view = FeatureView::credit_risk();
-    let card = ModelCard {
+    let mut card = ModelCard {
         model: model.clone(),
         version: place.version,
         task: "binary-classification".to_owned(),
@@ -107,11 +110,29 @@ pub fn write(
             template: compile::template_digest(),
         },
     };
-    let bytes = seal::seal_candidate(&component, &card, key)?;
+    let (path, bytes) = fill(&component, &mut card, key, place)?;
     let digest = seal::inspect(&bytes).map_err(SealError::from)?.digest;
-    let path = place.fill(&bytes)?;
     let proven_rows = [first.scores.len(), served_scores.len()].map(|rows| rows as u64);
     Ok(Candidate { path, card, digest, bytes: bytes.len() as u64, proven_rows })
+}
+
+/// Seals the component and writes it; where another run took the version meanwhile, this one takes the next.
+fn fill(
+    component: &[u8],
+    card: &mut ModelCard,
+    key: &PrivateKey,
+    mut place: Place,
+) -> Result<(PathBuf, Vec<u8>), CandidateError> {
+    let mut attempt = 1;
+    loop {
+        card.version = place.version;
+        let bytes = seal::seal_candidate(component, card, key)?;
+        match place.fill(&bytes) {
+            Err(PlaceError::Taken(_)) if attempt < ATTEMPTS_MAX => place = place.next(&card.model)?,
+            filled => return Ok((filled?, bytes)),
+        }
+        attempt += 1;
+    }
 }
 
 fn training(recipe: &dyn Recipe, seed: u64, dataset: &Dataset, first: &Judged) -> Training {

@@ -1,12 +1,12 @@
 //! `run`: the whole job, from a loan file to a signed candidate.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use contract::date::Date;
 
 use super::{HowArgs, prepare, train_and_tell};
 use crate::features::build;
+use crate::{answer, atomic};
 
 /// What `run` is asked.
 #[derive(Debug, clap::Args)]
@@ -37,18 +37,19 @@ impl RunArgs {
     /// # Errors
     /// Whatever kept either from being done. A feature file that was written stays; it is whole.
     pub fn run(self) -> anyhow::Result<()> {
+        let inputs = self.input.iter().chain([&self.how.key]).map(PathBuf::as_path);
+        atomic::ready(&self.features_out, &inputs.collect::<Vec<_>>())?;
         let prepared = prepare(&self.how)?;
         let summary = build::build(&self.input, self.as_of.unwrap_or_else(Date::today), &self.features_out)?;
         let manifest = summary.manifest;
-        writeln!(
-            std::io::stdout(),
-            "{} loans of {} users at {} ({} later loans left out) -> {}\n",
-            manifest.rows,
-            manifest.entities,
+        answer::tell(format_args!(
+            "{} of {} at {} ({} left out) -> {}\n",
+            answer::counted(manifest.rows, "loan"),
+            answer::counted(manifest.entities, "user"),
             manifest.as_of,
-            manifest.excluded,
+            answer::counted(manifest.excluded, "later loan"),
             self.features_out.display()
-        )?;
+        ))?;
         train_and_tell(&self.features_out, &self.how, prepared)
     }
 }

@@ -10,6 +10,8 @@ pub struct Place {
     /// The version that is free.
     pub version: ModelVersion,
     path: PathBuf,
+    /// Whether the version was asked for, and so no other will do.
+    wanted: bool,
 }
 
 /// Why there is no place for a candidate.
@@ -70,20 +72,33 @@ impl Place {
         }
         // Tried now, since the answer would otherwise come after a minute of work.
         tempfile::tempfile_in(folder).map_err(|source| PlaceError::Write { folder: folder.to_owned(), source })?;
-        Ok(Self { version, path: folder.join(format!("{model}-{version}.wasm")) })
+        Ok(Self { version, path: folder.join(format!("{model}-{version}.wasm")), wanted: wanted.is_some() })
     }
 
     /// Writes the candidate, whole or not at all, and never over another.
     ///
     /// # Errors
     /// [`PlaceError`], when the disk refuses or someone else took the version meanwhile.
-    pub fn fill(self, bytes: &[u8]) -> Result<PathBuf, PlaceError> {
+    pub fn fill(&self, bytes: &[u8]) -> Result<PathBuf, PlaceError> {
         match contract::file::create(&self.path, bytes) {
-            Ok(()) => Ok(self.path),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(PlaceError::Taken(self.path)),
+            Ok(()) => Ok(self.path.clone()),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                Err(PlaceError::Taken(self.path.clone()))
+            }
             Err(source) => {
                 Err(PlaceError::Write { folder: self.path.parent().unwrap_or(Path::new(".")).to_owned(), source })
             }
+        }
+    }
+
+    /// Finds another place, after another run took this one; none where this very version was asked for.
+    ///
+    /// # Errors
+    /// [`PlaceError`], as from [`Place::take`].
+    pub fn next(&self, model: &ModelName) -> Result<Self, PlaceError> {
+        match self.path.parent() {
+            Some(folder) if !self.wanted => Self::take(folder, model, None),
+            _ => Err(PlaceError::Taken(self.path.clone())),
         }
     }
 }
@@ -143,7 +158,11 @@ mod tests {
         let second = Place::take(&candidates, &model, None).expect("two may try");
         let path = first.fill(b"one").expect("the first wins");
         assert!(matches!(second.fill(b"two"), Err(PlaceError::Taken(_))));
+        assert_eq!(second.next(&model).expect("the loser takes the next").version.get(), 2);
         assert_eq!(std::fs::read(&path).expect("the file"), b"one");
+        let wanted = Some(5.try_into().expect("a version"));
+        let asked = Place::take(&candidates, &model, wanted).expect("a place");
+        assert!(matches!(asked.next(&model), Err(PlaceError::Taken(_))), "no other version will do");
         drop(Place::take(&candidates, &model, None).expect("a place given up"));
         let left: Vec<_> =
             std::fs::read_dir(&candidates).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();

@@ -3,19 +3,20 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use contract::card::{Evaluation, Metrics, ModelCard, OutputKind};
+use contract::card::{Evaluation, Metrics, Output, OutputKind};
 
 use super::candidate::Candidate;
+use crate::answer::counted;
 
 /// Writes the summary of a candidate.
 pub fn summary(candidate: &Candidate, took: Duration) -> String {
     let card = &candidate.card;
     let mut text = format!(
-        "trained {} by recipe `{}` on {} loans of {} users, {} to {}\n\n",
+        "trained {} by recipe `{}` on {} of {}, {} to {}\n\n",
         card.name(),
         card.training.recipe,
-        card.training.rows,
-        card.training.entities,
+        counted(card.training.rows, "loan"),
+        counted(card.training.entities, "user"),
         card.training.first_event,
         card.training.last_event,
     );
@@ -24,7 +25,7 @@ pub fn summary(candidate: &Candidate, took: Duration) -> String {
     for (place, evaluation) in card.evaluations.iter().enumerate() {
         text.push_str(&worth(evaluation, place == 0));
     }
-    text.push_str(&meaning(card));
+    text.push_str(&meaning(&card.output));
     let Candidate { path, digest, bytes, proven_rows: [held_out, served], .. } = candidate;
     // Writing to a String cannot fail.
     let _ = write!(
@@ -40,10 +41,12 @@ pub fn summary(candidate: &Candidate, took: Duration) -> String {
 /// The figures, one column for each way of holding out.
 fn table(evaluations: &[Evaluation]) -> String {
     let mut lines = String::new();
+    let in_module = |of: &Evaluation| evaluations.first().is_some_and(|first| std::ptr::eq(first, of));
     let mut line = |name: &str, cell: &dyn Fn(&Evaluation) -> String| {
         let cells: String = evaluations.iter().map(|evaluation| format!("{:>16}", cell(evaluation))).collect();
         let _ = writeln!(lines, "{name:<26}{cells}");
     };
+    line("the fit", &|of| String::from(if in_module(of) { "in the module" } else { "another" }));
     line("held out by", &|of| of.split.clone());
     line("rows judged on", &|of| of.test_rows.to_string());
     line("positive among them", &|of| of.test_positives.to_string());
@@ -77,17 +80,21 @@ fn always_zero(evaluation: &Evaluation) -> f64 {
 fn worth(evaluation: &Evaluation, in_module: bool) -> String {
     let said = match evaluation.split.as_str() {
         "rows" => "rows of one user stand on both sides, so this flatters a model that recognizes users",
-        "users" => "users it had never seen; the figures to judge it by",
+        "users" if in_module => "users it had never seen; the figures to judge the model by",
+        "users" => "users it had never seen; the figures to judge the recipe by",
         _ => "later loans, learned from earlier ones, of the same users too",
     };
-    let module = if in_module { " (this fit is in the module)" } else { "" };
-    format!("by {}: {said}{module}\n", evaluation.split)
+    let fit = if in_module {
+        "this column is the fit in the module"
+    } else {
+        "another fit by the same recipe, not in the module"
+    };
+    format!("by {}: {said}; {fit}\n", evaluation.split)
 }
 
-fn meaning(card: &ModelCard) -> String {
-    let decided =
-        format!("at {:.6} and above the decision is `{}`", card.output.threshold.get(), card.output.at_or_above);
-    match card.output.kind {
+fn meaning(output: &Output) -> String {
+    let decided = format!("at {} and above the decision is `{}`", output.threshold.get(), output.at_or_above);
+    match output.kind {
         OutputKind::Probability => format!("the number is a probability; {decided}\n"),
         OutputKind::Score => {
             format!("the number is a score, not a probability: resampling distorted it; {decided}\n")
@@ -116,6 +123,23 @@ mod tests {
         assert!(line("accuracy  ").ends_with("0.5000"), "{text}");
         assert!(line("accuracy of always 0").ends_with("0.7500"), "{text}");
         assert!(line("recall at precision 0.10").ends_with("1.0000"), "{text}");
+        assert!(line("the fit").ends_with("in the module"), "{text}");
+        let others = table(&[evaluation.clone(), evaluation.clone()]);
+        assert!(others.lines().any(|line| line.starts_with("the fit") && line.ends_with("another")), "{others}");
         assert!(worth(&evaluation, true).contains("both sides"));
+        assert!(worth(&evaluation, true).contains("the fit in the module"));
+        assert!(worth(&evaluation, false).contains("not in the module"));
+    }
+
+    #[test]
+    fn the_threshold_is_told_to_its_last_bit() {
+        use contract::exact::ExactF64;
+        let output = Output {
+            kind: OutputKind::Score,
+            threshold: ExactF64::new(0.5_f64.next_up()),
+            at_or_above: "decline".to_owned(),
+            below: "approve".to_owned(),
+        };
+        assert!(meaning(&output).contains("at 0.5000000000000001 and above the decision is `decline`"));
     }
 }

@@ -54,6 +54,17 @@ fn the_same_inputs_give_the_same_bytes() {
 }
 
 #[test]
+fn of_two_runs_at_once_the_second_takes_the_next_version() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let features = store(folder.path());
+    let how = how(folder.path(), RecipeName::Logistic, 1);
+    let [first, second] = [(); 2].map(|()| prepare(&how).expect("key and place"));
+    let versions =
+        [first, second].map(|prepared| train(&features, &how, prepared).expect("a candidate").card.version.get());
+    assert_eq!(versions, [1, 2]);
+}
+
+#[test]
 fn smote_grows_the_training_part_only() {
     let folder = tempfile::tempdir().expect("a folder");
     let table = Table::read(&store(folder.path())).expect("a store");

@@ -55,6 +55,8 @@ impl Recipe for Baseline {
             "missing_becomes": IMPUTED,
             "test_share": TEST_SHARE,
             "smote_neighbours": SMOTE_NEIGHBOURS,
+            // Partly inferred, as `whole` tells; on the card, so that who reads the figures sees the choice.
+            "smote_whole_features": whole_names(),
             "trees": FOREST.trees,
             "depth_max": Value::Null,
             "features_per_split": FOREST.features_per_split,
@@ -76,6 +78,12 @@ impl Recipe for Baseline {
     }
 }
 
+/// Gives the names of the features that SMOTE cuts to whole numbers.
+fn whole_names() -> Vec<&'static str> {
+    let features = FeatureView::credit_risk().features.iter();
+    features.zip(whole()).filter(|(_, whole)| *whole).map(|(feature, _)| feature.name.as_str()).collect()
+}
+
 /// Marks the features that SMOTE cuts to whole numbers, because the data scientist's frame held them as whole.
 ///
 /// A column that ever had a null is one of floats in pandas. That the count of loans was one too (as pandas' `rank` gives
@@ -88,4 +96,14 @@ fn whole() -> Vec<bool> {
         .iter()
         .map(|feature| feature.kind == FeatureKind::Int && !feature.missing_allowed && !counted(feature))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_card_tells_what_smote_keeps_whole() {
+        assert_eq!(Baseline.parameters()["smote_whole_features"], json!(["age", "flag_own_car"]));
+    }
 }
