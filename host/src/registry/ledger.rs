@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use contract::digest::Digest;
+use contract::file::{Links, ReadError};
 use contract::ids::{ModelName, ModelVersion};
 use serde::{Deserialize, Serialize};
 
@@ -28,14 +29,14 @@ pub(super) struct Ledger {
     saved: bool,
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content {
     format: u32,
     models: BTreeMap<ModelName, Entry>,
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     highest_live: Option<ModelVersion>,
@@ -83,32 +84,39 @@ impl Ledger {
         }
     }
 
-    /// Remembers that a version is live.
-    pub(super) fn went_live(&mut self, model: &ModelName, version: ModelVersion) {
-        let highest = &mut self.content.models.entry(model.clone()).or_default().highest_live;
+    /// Remembers on disk that a version goes live; where that fails, nothing has changed here or there.
+    pub(super) fn went_live(&mut self, model: &ModelName, version: ModelVersion) -> io::Result<()> {
+        let mut next = self.content.clone();
+        let highest = &mut next.models.entry(model.clone()).or_default().highest_live;
         if *highest < Some(version) {
             *highest = Some(version);
-            self.saved = false;
+            write(&self.path, &next)?;
+            self.content = next;
+            self.saved = true;
         }
+        Ok(())
     }
 
     /// Writes what has changed since it was last written.
     pub(super) fn save(&mut self) -> io::Result<()> {
         if !self.saved {
-            let bytes = serde_json::to_vec(&self.content)?;
-            contract::file::replace(&self.path, &bytes)?;
+            write(&self.path, &self.content)?;
             self.saved = true;
         }
         Ok(())
     }
 }
 
+fn write(path: &Path, content: &Content) -> io::Result<()> {
+    contract::file::replace(path, &serde_json::to_vec(content)?)
+}
+
 fn read(path: &Path) -> io::Result<Content> {
-    let bytes = fs::metadata(path)?.len();
-    if bytes > LEDGER_BYTES_MAX {
-        return Err(io::Error::other(format!("{bytes} bytes, at most {LEDGER_BYTES_MAX} are read")));
-    }
-    let content: Content = serde_json::from_slice(&fs::read(path)?)?;
+    let bytes = contract::file::read(path, LEDGER_BYTES_MAX, Links::Follow).map_err(|error| match error {
+        ReadError::System(cause) => cause,
+        other => io::Error::other(other),
+    })?;
+    let content: Content = serde_json::from_slice(&bytes)?;
     if content.format != FORMAT {
         return Err(io::Error::other(format!("format {} is unknown, this host writes {FORMAT}", content.format)));
     }
@@ -131,13 +139,29 @@ mod tests {
         let mut ledger = Ledger::open(&data).expect("a new one");
         assert_eq!((ledger.highest_live(&model), ledger.owner(&model, version(1))), (None, None));
         ledger.take(&model, version(3), Digest::of(b"3"));
-        ledger.went_live(&model, version(3));
-        ledger.went_live(&model, version(2));
+        ledger.went_live(&model, version(3)).expect("saved");
+        ledger.went_live(&model, version(2)).expect("saved");
         ledger.save().expect("saved");
         let again = Ledger::open(&data).expect("ours");
         assert_eq!(again.highest_live(&model), Some(version(3)), "an older version does not lower it");
         assert_eq!(again.owner(&model, version(3)), Some(Digest::of(b"3")));
         assert_eq!(fs::read_dir(&data).expect("the folder").count(), 1, "nothing is left behind");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_not_remembered() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let data = folder.path().join("data");
+        let model: ModelName = "credit-risk".parse().expect("a name");
+        let mut ledger = Ledger::open(&data).expect("a new one");
+        ledger.went_live(&model, version(1)).expect("saved");
+        fs::rename(&data, folder.path().join("away")).expect("ours");
+        ledger.went_live(&model, version(2)).expect_err("there is no folder to write to");
+        assert_eq!(ledger.highest_live(&model), Some(version(1)));
+        fs::rename(folder.path().join("away"), &data).expect("ours");
+        assert_eq!(Ledger::open(&data).expect("ours").highest_live(&model), Some(version(1)));
+        ledger.went_live(&model, version(2)).expect("saved");
+        assert_eq!(Ledger::open(&data).expect("ours").highest_live(&model), Some(version(2)));
     }
 
     #[test]

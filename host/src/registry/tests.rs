@@ -300,6 +300,39 @@ fn what_is_remembered_is_bounded() {
 }
 
 #[test]
+fn a_refusal_goes_with_its_file() {
+    let house = House::new();
+    house.place_version(1);
+    house.place("junk-3.wasm", b"?");
+    house.place("credit-risk-bad.wasm", b"?");
+    let registry = house.open();
+    let junk = || registry.model(&"junk".parse().expect("a name"));
+    assert!(junk().is_some());
+    assert_eq!(versions(&registry).len(), 2);
+    for file in ["junk-3.wasm", "credit-risk-bad.wasm"] {
+        fs::remove_file(house.approved_path(file)).expect("ours");
+    }
+    until("the junk is forgotten", || junk().is_none() && versions(&registry).len() == 1);
+    assert_eq!(live_version(&registry), Some(1));
+}
+
+#[test]
+fn an_unwritable_ledger_withholds_the_version_until_it_can_be_written() {
+    let house = House::new();
+    house.place_version(1);
+    let registry = house.open();
+    let away = house.folder.path().join("away");
+    fs::rename(house.data(), &away).expect("ours");
+    house.place_version(2);
+    until("version 2 is withheld", || code_of(&registry, "credit-risk-2.wasm") == Some("ledger_unwritable"));
+    assert_eq!(live_version(&registry), Some(1));
+    assert_eq!(registry.model(&name()).expect("known").highest_live_version, Some(1));
+    fs::rename(&away, house.data()).expect("ours");
+    until("version 2 is live", || live_version(&registry) == Some(2));
+    assert_eq!(code_of(&registry, "credit-risk-2.wasm"), None);
+}
+
+#[test]
 fn without_policy_or_ledger_it_does_not_open() {
     let house = House::new();
     let open = || {

@@ -24,8 +24,7 @@ impl Catalog {
         let mut changed = false;
         if model.live < Some(version) && !too_old {
             // Durable first: once anyone has been answered by this version, a restart must not forget that.
-            self.ledger.went_live(name, version);
-            match self.ledger.save() {
+            match self.ledger.went_live(name, version) {
                 Ok(()) => {
                     tracing::info!(model = %name, %version, "version is live");
                     model.live = Some(version);
@@ -36,7 +35,8 @@ impl Catalog {
                     changed = true;
                 }
                 Err(cause) => {
-                    let message = format!("the ledger cannot be written: {cause}");
+                    // The kind alone: the text names a temporary file, which is another at every attempt.
+                    let message = format!("the ledger cannot be written: {}", cause.kind());
                     let reason = Some(Reason::new("ledger_unwritable", message));
                     if let Some(entry) = model.versions.get_mut(&version)
                         && entry.reason != reason
