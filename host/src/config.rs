@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use contract::ids::ModelName;
 
 /// The flags of `countersign serve`.
 #[derive(Debug, Clone, Args)]
@@ -18,14 +19,20 @@ pub struct ServeArgs {
     /// Folder of the host's own data: the features, and the ledger of versions
     #[arg(long, value_name = "DIR", env = "COUNTERSIGN_DATA")]
     pub data: PathBuf,
+    /// Model to serve where a request names none [default: the one that was live first]
+    #[arg(long, value_name = "NAME", env = "COUNTERSIGN_DEFAULT_MODEL")]
+    pub default_model: Option<ModelName>,
+    /// Start a new ledger of versions where the old one is lost
+    #[arg(long)]
+    pub new_ledger: bool,
     /// Address to listen on; port 0 takes a free one and prints it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "COUNTERSIGN_LISTEN")]
     pub listen: SocketAddr,
     /// Milliseconds between two looks at the registry, for file systems that send no events
     #[arg(long, value_name = "MS", default_value_t = 1000, env = "COUNTERSIGN_POLL_MS")]
     pub poll_ms: u64,
-    /// Most milliseconds that requests under way get to finish after SIGTERM
-    #[arg(long, value_name = "MS", default_value_t = 30_000, env = "COUNTERSIGN_DRAIN_MS")]
+    /// Most milliseconds that requests under way get to finish after SIGTERM; a second signal ends at once
+    #[arg(long, value_name = "MS", default_value_t = 20_000, env = "COUNTERSIGN_DRAIN_MS")]
     pub drain_ms: u64,
 }
 
@@ -38,6 +45,10 @@ pub struct Config {
     pub trust: PathBuf,
     /// The folder of the host's own data.
     pub data: PathBuf,
+    /// The model to serve where a request names none.
+    pub default_model: Option<ModelName>,
+    /// Whether a lost ledger is begun anew.
+    pub new_ledger: bool,
     /// The address to listen on, a loopback one.
     pub listen: SocketAddr,
     /// The time between two looks at the registry.
@@ -63,7 +74,8 @@ pub struct Limits {
     pub body: Duration,
     /// Longest wait for a client that does not read its answer.
     pub write_stall: Duration,
-    /// Longest wait for requests under way when the host is told to stop.
+    /// Longest wait for requests under way when the host is told to stop: what stops it kills it after 30 seconds, by
+    /// custom, and the last flush of the store must come before.
     pub drain: Duration,
 }
 
@@ -77,7 +89,7 @@ impl Default for Limits {
             head: Duration::from_secs(15),
             body: Duration::from_secs(30),
             write_stall: Duration::from_secs(15),
-            drain: Duration::from_secs(30),
+            drain: Duration::from_secs(20),
         }
     }
 }
@@ -129,7 +141,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], for the first flag that cannot be followed.
     pub fn from_args(args: ServeArgs) -> Result<Self, ConfigError> {
-        let ServeArgs { modules, trust, data, listen, poll_ms, drain_ms } = args;
+        let ServeArgs { modules, trust, data, default_model, new_ledger, listen, poll_ms, drain_ms } = args;
         if !listen.ip().is_loopback() {
             return Err(ConfigError::Exposed(listen));
         }
@@ -145,7 +157,8 @@ impl Config {
         if data.exists() && !data.is_dir() {
             return Err(ConfigError::DataInTheWay(data));
         }
-        Ok(Self { modules, trust, data, listen, poll, limits: Limits { drain, ..Limits::default() } })
+        let limits = Limits { drain, ..Limits::default() };
+        Ok(Self { modules, trust, data, default_model, new_ledger, listen, poll, limits })
     }
 
     /// Gives the folder of the feature store.
@@ -176,7 +189,9 @@ mod tests {
             data: dir.path().join("data"),
             listen: "127.0.0.1:0".parse().expect("an address"),
             poll_ms: 1000,
-            drain_ms: 30_000,
+            default_model: None,
+            new_ledger: false,
+            drain_ms: 20_000,
         };
         (dir, args)
     }

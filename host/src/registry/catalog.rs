@@ -4,6 +4,7 @@
 //! - At the start the highest admitted version of a model goes live. After that a version goes live by itself only if
 //!   none higher was ever live: versions never go back by themselves.
 //! - What is live stays live, whatever happens to its file.
+//! - Where the ledger is lost nothing goes live.
 
 mod judge;
 mod promote;
@@ -172,6 +173,9 @@ impl Catalog {
             Ok(()) => self.settled(Subject::Ledger),
             Err(cause) => self.ledger_failed(&cause),
         }
+        if start && let Some(withheld) = self.withheld() {
+            tracing::error!("{withheld}");
+        }
         self.scanned = true;
         if changed || start {
             publish(self);
@@ -181,6 +185,20 @@ impl Catalog {
     /// Tells whether all files that were there at the start have been judged.
     pub(super) fn is_ready(&self) -> bool {
         self.scanned
+    }
+
+    /// Tells why nothing goes live, where that is no file's fault.
+    pub(super) fn withheld(&self) -> Option<String> {
+        let path = self.ledger.lost()?.display();
+        Some(format!(
+            "the ledger {path} is lost, so that no version goes live: restore it from a backup and restart, or start once \
+             with --new-ledger, and the highest version that is there goes live"
+        ))
+    }
+
+    /// Gives the model that was live before any other.
+    pub(super) fn first_live(&self) -> Option<&ModelName> {
+        self.ledger.first_live()
     }
 
     /// Gives the live version of each model.

@@ -52,6 +52,9 @@ impl Models for Served {
         if !self.registry.is_ready() {
             return Err(vec!["the approved modules are still being looked at".to_owned()]);
         }
+        if let Some(withheld) = self.registry.withheld() {
+            return Err(vec![withheld]);
+        }
         if self.live_models().is_empty() {
             return Err(vec!["no model is live: approve one, and see /v1/models for what was refused".to_owned()]);
         }
