@@ -64,7 +64,9 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// Most records of one batch: a batch is checked and held in memory whole.
     pub records_max: usize,
-    /// Most batches in work at a time; with `body_bytes_max` it bounds the memory of ingest. More are told to wait.
+    /// Most bytes of all bodies in memory at a time, sent or in work: eight of the largest. More are told to wait.
+    pub bodies_bytes_max: usize,
+    /// Most batches in work at a time, each in memory as records too. More are told to wait.
     pub writes_max: usize,
     /// Most connections at a time; well below the usual 1,024 open files of a process.
     pub connections_max: usize,
@@ -83,6 +85,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes_max: 8 << 20,
+            bodies_bytes_max: 64 << 20,
             records_max: 10_000,
             writes_max: 8,
             connections_max: 512,

@@ -70,15 +70,15 @@ impl Models for Served {
             live: live.iter().map(|m| (m.name().to_string(), m.version().get(), m.digest().to_string())).collect(),
             swaps: registry.swaps,
             rejections: registry.rejections.into_iter().collect(),
-            engine: vec![
-                ("calls", engine.calls),
-                ("rows", engine.rows),
-                ("instances", engine.instances),
-                ("deadlines", engine.deadlines),
+            calls: engine.calls,
+            rows: engine.rows,
+            instances_created: engine.instances,
+            failures: vec![
+                ("deadline", engine.deadlines),
                 ("memory", engine.memory),
-                ("traps", engine.traps),
-                ("bad_outputs", engine.bad_outputs),
-                ("refusals", engine.refusals),
+                ("trap", engine.traps),
+                ("bad_output", engine.bad_outputs),
+                ("refusal", engine.refusals),
             ],
         }
     }
