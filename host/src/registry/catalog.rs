@@ -261,6 +261,28 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::EngineLimits;
+    use crate::registry::fixtures::House;
+
+    #[test]
+    fn an_unreadable_file_is_tried_at_every_scan_and_told_once() {
+        let house = House::new();
+        let config = house.config();
+        let engine = Engine::new(EngineLimits::default()).expect("the limits are fine");
+        let policy = TrustPolicy::load(&config.trust_path).expect("a policy");
+        let ledger = Ledger::open(&config.data_dir, false).expect("a new one");
+        let stamp = file::stamp(&config.trust_path).expect("any stamp will do");
+        let mut catalog = Catalog::new(config, engine, policy, None, ledger);
+        let counters = RegistryCounters::default();
+        let name = OsString::from("credit-risk-1.wasm");
+        assert!(catalog.judge(&name, stamp, &counters), "there is no such file to read");
+        assert!(!catalog.judge(&name, stamp, &counters));
+        assert!(catalog.files[&name].stamp.is_none(), "no stamp spares it the next scan");
+        assert_eq!(counters.figures().rejections["unreadable"], 1);
+        house.place_version(1);
+        assert!(catalog.judge(&name, stamp, &counters));
+        assert_eq!((catalog.refusals.len(), catalog.files[&name].stamp), (0, Some(stamp)));
+    }
 
     #[test]
     fn a_broken_policy_is_one_line() {

@@ -74,8 +74,12 @@ pub(super) fn list(folder: &Path, files_max: usize) -> io::Result<Listing> {
 
 /// Reads a file whole, as far as the bound. What is no plain file when it is opened is refused without waiting for it.
 pub(super) fn read(path: &Path, bytes_max: u64) -> Result<ReadFile, Reason> {
+    let not_a_file = || Reason::new("not_a_file", "a module is a plain file: no folder, link or pipe");
+    // A socket cannot be opened at all.
+    let openable = || path.symlink_metadata().map_or(true, |meta| meta.is_file());
     let bytes = contract::file::read(path, bytes_max, Links::Refuse).map_err(|error| match error {
-        ReadError::NotAFile => Reason::new("not_a_file", "a module is a plain file: no folder, link or pipe"),
+        ReadError::NotAFile => not_a_file(),
+        ReadError::System(_) if !openable() => not_a_file(),
         ReadError::TooLarge { bytes, bytes_max } => {
             Reason::new("too_large", format!("the file has {bytes} bytes, at most {bytes_max} are read"))
         }
@@ -126,6 +130,8 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(at("pipe.wasm")).status();
         assert!(made.expect("mkfifo is part of every Unix").success());
         check("pipe.wasm", 100, "not_a_file");
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket.wasm")).expect("a socket");
+        check("socket.wasm", 100, "not_a_file");
         check("folder.wasm", 100, "not_a_file");
         check("link.wasm", 100, "not_a_file");
         check("gone.wasm", 100, "unreadable");
