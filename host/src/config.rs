@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use contract::ids::ModelName;
 
 /// The flags of `countersign serve`.
 #[derive(Debug, Clone, Args)]
@@ -18,14 +19,20 @@ pub struct ServeArgs {
     /// Folder of the host's own data: the features, and the ledger of versions
     #[arg(long, value_name = "DIR", env = "COUNTERSIGN_DATA")]
     pub data: PathBuf,
+    /// Model to serve where a request names none [default: the one that was live first]
+    #[arg(long, value_name = "NAME", env = "COUNTERSIGN_DEFAULT_MODEL")]
+    pub default_model: Option<ModelName>,
+    /// Start a new ledger of versions where the old one is lost
+    #[arg(long)]
+    pub new_ledger: bool,
     /// Address to listen on; port 0 takes a free one and prints it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "COUNTERSIGN_LISTEN")]
     pub listen: SocketAddr,
     /// Milliseconds between two looks at the registry, for file systems that send no events
     #[arg(long, value_name = "MS", default_value_t = 1000, env = "COUNTERSIGN_POLL_MS")]
     pub poll_ms: u64,
-    /// Most milliseconds that requests under way get to finish after SIGTERM
-    #[arg(long, value_name = "MS", default_value_t = 30_000, env = "COUNTERSIGN_DRAIN_MS")]
+    /// Most milliseconds that requests under way get to finish after SIGTERM; a second signal ends at once
+    #[arg(long, value_name = "MS", default_value_t = 20_000, env = "COUNTERSIGN_DRAIN_MS")]
     pub drain_ms: u64,
 }
 
@@ -38,6 +45,10 @@ pub struct Config {
     pub trust: PathBuf,
     /// The folder of the host's own data.
     pub data: PathBuf,
+    /// The model to serve where a request names none.
+    pub default_model: Option<ModelName>,
+    /// Whether a lost ledger is begun anew.
+    pub new_ledger: bool,
     /// The address to listen on, a loopback one.
     pub listen: SocketAddr,
     /// The time between two looks at the registry.
@@ -53,7 +64,9 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// Most records of one batch: a batch is checked and held in memory whole.
     pub records_max: usize,
-    /// Most batches in work at a time; with `body_bytes_max` it bounds the memory of ingest. More are told to wait.
+    /// Most bytes of all bodies in memory at a time, sent or in work: eight of the largest. More are told to wait.
+    pub bodies_bytes_max: usize,
+    /// Most batches in work at a time, each in memory as records too. More are told to wait.
     pub writes_max: usize,
     /// Most connections at a time; well below the usual 1,024 open files of a process.
     pub connections_max: usize,
@@ -63,7 +76,8 @@ pub struct Limits {
     pub body: Duration,
     /// Longest wait for a client that does not read its answer.
     pub write_stall: Duration,
-    /// Longest wait for requests under way when the host is told to stop.
+    /// Longest wait for requests under way when the host is told to stop: what stops it kills it after 30 seconds, by
+    /// custom, and the last flush of the store must come before.
     pub drain: Duration,
 }
 
@@ -71,13 +85,14 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes_max: 8 << 20,
+            bodies_bytes_max: 64 << 20,
             records_max: 10_000,
             writes_max: 8,
             connections_max: 512,
             head: Duration::from_secs(15),
             body: Duration::from_secs(30),
             write_stall: Duration::from_secs(15),
-            drain: Duration::from_secs(30),
+            drain: Duration::from_secs(20),
         }
     }
 }
@@ -129,7 +144,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], for the first flag that cannot be followed.
     pub fn from_args(args: ServeArgs) -> Result<Self, ConfigError> {
-        let ServeArgs { modules, trust, data, listen, poll_ms, drain_ms } = args;
+        let ServeArgs { modules, trust, data, default_model, new_ledger, listen, poll_ms, drain_ms } = args;
         if !listen.ip().is_loopback() {
             return Err(ConfigError::Exposed(listen));
         }
@@ -145,7 +160,8 @@ impl Config {
         if data.exists() && !data.is_dir() {
             return Err(ConfigError::DataInTheWay(data));
         }
-        Ok(Self { modules, trust, data, listen, poll, limits: Limits { drain, ..Limits::default() } })
+        let limits = Limits { drain, ..Limits::default() };
+        Ok(Self { modules, trust, data, default_model, new_ledger, listen, poll, limits })
     }
 
     /// Gives the folder of the feature store.
@@ -176,7 +192,9 @@ mod tests {
             data: dir.path().join("data"),
             listen: "127.0.0.1:0".parse().expect("an address"),
             poll_ms: 1000,
-            drain_ms: 30_000,
+            default_model: None,
+            new_ledger: false,
+            drain_ms: 20_000,
         };
         (dir, args)
     }

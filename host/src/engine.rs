@@ -29,7 +29,7 @@ pub use self::counters::{EngineCounters, EngineFigures};
 pub use self::error::{CompileError, EngineError, GuestRefusal, ScoreError};
 pub use self::limits::{EngineLimits, ModuleLimits};
 pub use self::model::CompiledModel;
-use self::ticker::Ticker;
+use self::ticker::{Running, Ticker};
 
 /// The compiler and the clock of all models; cheap to clone.
 #[derive(Clone)]
@@ -40,11 +40,11 @@ struct Shared {
     wasmtime: wasmtime::Engine,
     limits: EngineLimits,
     counters: EngineCounters,
-    _ticker: Ticker,
+    ticker: Ticker,
 }
 
 impl Engine {
-    /// Builds the engine and starts the thread that counts milliseconds; the last clone's end joins it.
+    /// Builds the engine and starts the thread that counts milliseconds while calls run; the last clone's end joins it.
     ///
     /// # Errors
     /// [`EngineError`]: a limit is out of range, or the machine cannot run compiled code.
@@ -52,7 +52,7 @@ impl Engine {
         limits.check()?;
         let wasmtime = wasmtime::Engine::new(&config(&limits)).map_err(|e| EngineError::Config(format!("{e:#}")))?;
         let ticker = Ticker::start(&wasmtime).map_err(EngineError::Thread)?;
-        Ok(Self(Arc::new(Shared { wasmtime, limits, counters: EngineCounters::default(), _ticker: ticker })))
+        Ok(Self(Arc::new(Shared { wasmtime, limits, counters: EngineCounters::default(), ticker })))
     }
 
     /// Admits a component by its structure and compiles it, for rows of `width` values.
@@ -77,6 +77,11 @@ impl Engine {
     /// Gives the bounds that all models run under.
     pub fn limits(&self) -> &EngineLimits {
         &self.0.limits
+    }
+
+    /// Sees to it that deadlines come until the answer is dropped; whatever runs guest code holds it.
+    fn running(&self) -> Running<'_> {
+        self.0.ticker.running()
     }
 
     /// Gives what was counted since the start.

@@ -47,6 +47,8 @@ pub struct App {
     pub metrics: Metrics,
     /// A permit for each batch that may be in work; all are free again when no write is under way.
     pub writes: Arc<Semaphore>,
+    /// A permit for each byte of the bodies that may be in memory.
+    pub bodies: Arc<Semaphore>,
     /// The bounds.
     pub limits: Limits,
 }
@@ -55,8 +57,9 @@ impl App {
     /// Puts together what requests share.
     pub fn new(store: Arc<Store>, models: Arc<dyn Models>, view: &'static FeatureView, limits: Limits) -> Arc<Self> {
         let writes = Arc::new(Semaphore::new(limits.writes_max));
+        let bodies = Arc::new(Semaphore::new(limits.bodies_bytes_max.min(Semaphore::MAX_PERMITS)));
         let view_digest = view.digest();
-        Arc::new(Self { store, models, view, view_digest, metrics: Metrics::new(), writes, limits })
+        Arc::new(Self { store, models, view, view_digest, metrics: Metrics::new(), writes, bodies, limits })
     }
 }
 

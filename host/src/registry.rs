@@ -43,6 +43,10 @@ use crate::engine::Engine;
 #[derive(Default)]
 struct Snapshot {
     ready: bool,
+    /// Why nothing goes live, where that is no file's fault.
+    withheld: Option<String>,
+    /// The model that was live before any other.
+    first_live: Option<ModelName>,
     live: BTreeMap<ModelName, Arc<LiveModel>>,
     models: Vec<ModelStatus>,
     unnamed: Vec<VersionStatus>,
@@ -75,7 +79,7 @@ impl Registry {
         std::fs::create_dir_all(&approved).map_err(|cause| RegistryError::Folder { path: approved.clone(), cause })?;
         let trust_stamp = file::stamp(&config.trust_path).ok();
         let policy = TrustPolicy::load(&config.trust_path)?;
-        let ledger = ledger::Ledger::open(&config.data_dir)?;
+        let ledger = ledger::Ledger::open(&config.data_dir, config.ledger_expected)?;
         let (wake, woken) = std::sync::mpsc::sync_channel(1);
         let shared = Arc::new(Shared {
             snapshot: ArcSwap::default(),
@@ -94,7 +98,8 @@ impl Registry {
         self.shared.snapshot.load().live.get(name).cloned()
     }
 
-    /// Gives the live version of the configured model, or of the only one that is live.
+    /// Gives the live version of the configured model; without one, of the only model that is live, or of the one that
+    /// was live first: a second model changes nothing for those who name none.
     pub fn default_model(&self) -> Option<Arc<LiveModel>> {
         if let Some(name) = &self.default_model {
             return self.live(name);
@@ -103,8 +108,13 @@ impl Registry {
         let mut all = snapshot.live.values();
         match (all.next(), all.next()) {
             (Some(only), None) => Some(Arc::clone(only)),
-            _ => None,
+            _ => snapshot.live.get(snapshot.first_live.as_ref()?).cloned(),
         }
+    }
+
+    /// Tells why nothing goes live, where that is no file's fault, and what an operator does about it.
+    pub fn withheld(&self) -> Option<String> {
+        self.shared.snapshot.load().withheld.clone()
     }
 
     /// Gives all models, each with its versions and the files refused under its name, sorted by name.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use contract::view::FeatureView;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, ServeArgs};
@@ -46,7 +46,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     std::fs::create_dir_all(data).with_context(|| format!("cannot make the folder of --data, {}", data.display()))?;
     let store = Arc::new(Store::open(&config.store_dir(), view.digest())?);
     let engine = Engine::new(EngineLimits::default()).context("cannot start the engine")?;
-    let registry = Arc::new(Registry::open(registry_config(&config, view), engine.clone())?);
+    let registry = Arc::new(Registry::open(registry_config(&config, view, &store), engine.clone())?);
     tracing::info!(users = store.len(), data = %data.display(), modules = %config.modules.display(), "opened");
 
     let models = models::Served::new(Arc::clone(&registry), engine);
@@ -67,23 +67,47 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
-fn registry_config(config: &Config, view: &FeatureView) -> RegistryConfig {
+fn registry_config(config: &Config, view: &FeatureView, store: &Store) -> RegistryConfig {
     RegistryConfig {
         trust_path: config.trust.clone(),
+        default_model: config.default_model.clone(),
+        // The store and the ledger are made together: features without a ledger show that it was there.
+        ledger_expected: store.len() > 0 && !config.new_ledger,
         poll_interval: config.poll,
         ..RegistryConfig::new(&config.modules, &config.data, view.digest())
     }
 }
 
+/// Waits for the first signal; the second ends the process at once, since who sends it does not want to wait.
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut signals =
+        Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: finishing what is under way"),
-            _ = interrupt.recv() => tracing::info!("SIGINT: finishing what is under way"),
-        }
+        let (name, _) = signals.next().await;
+        tracing::info!("{name}: finishing what is under way");
+        tokio::spawn(async move {
+            let (name, status) = signals.next().await;
+            // Nothing acknowledged is lost: a batch is flushed before it is answered.
+            tracing::warn!("{name} again: ending at once");
+            std::process::exit(status);
+        });
     })
+}
+
+/// The signals that stop the host.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Waits for the next one; gives its name and the exit status that stands for it by custom, 128 and its number.
+    async fn next(&mut self) -> (&'static str, i32) {
+        tokio::select! {
+            _ = self.terminate.recv() => ("SIGTERM", 143),
+            _ = self.interrupt.recv() => ("SIGINT", 130),
+        }
+    }
 }
 
 /// Logs go to stderr, so that stdout has the one line about the address and nothing else.

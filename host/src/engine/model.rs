@@ -61,6 +61,7 @@ impl CompiledModel {
     /// [`ScoreError`]: an instance could not be made, or does not score the rows.
     pub fn warm(&self, count: usize, rows: &[f64]) -> Result<(), ScoreError> {
         let (wanted, limits) = (self.rows_count(rows)?, self.engine.limits());
+        let _running = self.engine.running();
         for _ in self.idle_count()..count.min(limits.warm_instances_max) {
             let mut instance = self.instance()?;
             if wanted > 0 {
@@ -95,6 +96,7 @@ impl CompiledModel {
     }
 
     fn call(&self, rows: &[f64], wanted: usize, deadline_ms: u64) -> Result<Vec<f64>, ScoreError> {
+        let _running = self.engine.running();
         let idle = self.idle().pop();
         let mut instance = idle.map_or_else(|| self.instance(), Ok)?;
         let answer = instance.score(rows, deadline_ms).and_then(|scores| check(scores, wanted));

@@ -80,6 +80,31 @@ fn a_deadline_is_neither_early_nor_much_too_late() {
     assert!(took >= Duration::from_millis(50) && took < Duration::from_secs(5), "{took:?}");
 }
 
+/// The clock used to tick a thousand times a second for nobody.
+#[test]
+fn an_idle_clock_sleeps_and_wakes_for_the_next_call() {
+    let engine = engine();
+    let model = engine.compile(&faulty("(loop $ever (br $ever))"), WIDTH).expect("compiles");
+    for round in 0..3 {
+        let start = Instant::now();
+        while !engine.0.ticker.is_parked() {
+            assert!(start.elapsed() < Duration::from_secs(60), "round {round}: it never sleeps");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let start = Instant::now();
+        assert!(matches!(model.score(&[1.0, 0.0]), Err(ScoreError::Deadline { .. })), "round {round}");
+        let took = start.elapsed();
+        assert!(took >= Duration::from_millis(50) && took < Duration::from_secs(5), "round {round}: {took:?}");
+    }
+    // Short calls, each of which may meet the clock as it falls asleep.
+    for _ in 0..3 {
+        std::thread::sleep(Duration::from_millis(120));
+        for _ in 0..1000 {
+            assert_eq!(model.score(&[0.0; 2]), Ok(vec![0.5]));
+        }
+    }
+}
+
 #[test]
 fn a_healthy_guest_is_not_stopped_for_the_load_of_the_machine() {
     // Eight spinning threads for each processor: a thread waits for its turn far longer than the deadline.

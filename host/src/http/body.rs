@@ -2,9 +2,11 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::problem::Problem;
@@ -13,12 +15,19 @@ use super::problem::Problem;
 /// would otherwise meet a closed connection and never see why.
 const DISCARD_FACTOR: usize = 4;
 
-/// Reads the whole body.
+/// Reads the whole body. Each byte of it takes a permit of `room`, which bounds the bodies in memory altogether; the
+/// permits come back with the bytes, to be dropped with them. A client that sends slowly takes little room.
 ///
 /// # Errors
-/// [`Problem::BodyTooLarge`], [`Problem::BodyTimeout`] or [`Problem::BodyBroken`].
-pub async fn read(mut body: Body, bytes_max: usize, within: Duration) -> Result<Vec<u8>, Problem> {
-    timeout(within, collect(&mut body, bytes_max)).await.map_err(|_| Problem::BodyTimeout)?
+/// [`Problem::BodyTooLarge`], [`Problem::BodyTimeout`], [`Problem::BodyBroken`], or [`Problem::BodiesBusy`] where the room
+/// is taken.
+pub async fn read_within(
+    mut body: Body,
+    bytes_max: usize,
+    within: Duration,
+    room: &Arc<Semaphore>,
+) -> Result<(Vec<u8>, OwnedSemaphorePermit), Problem> {
+    timeout(within, collect(&mut body, bytes_max, room)).await.map_err(|_| Problem::BodyTimeout)?
 }
 
 /// Reads and throws away what a client sends with a request that is refused unread, within the same bounds.
@@ -36,10 +45,20 @@ pub async fn discard(mut body: Body, bytes_max: usize, within: Duration) {
     .await;
 }
 
-async fn collect(body: &mut Body, bytes_max: usize) -> Result<Vec<u8>, Problem> {
+async fn collect(
+    body: &mut Body,
+    bytes_max: usize,
+    room: &Arc<Semaphore>,
+) -> Result<(Vec<u8>, OwnedSemaphorePermit), Problem> {
+    let take = |count: usize| {
+        let count = u32::try_from(count).map_err(|_| Problem::BodiesBusy)?;
+        Arc::clone(room).try_acquire_many_owned(count).map_err(|_| Problem::BodiesBusy)
+    };
     // What the client announces is only believed up to a block: the memory comes with the bytes.
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let mut bytes = Vec::with_capacity(announced.min(1 << 16));
+    let mut taken = take(0)?;
+    let mut refused = None;
     let mut length = 0_usize;
     while let Some(block) = next(body).await {
         let block = block.map_err(|_| Problem::BodyBroken)?;
@@ -47,13 +66,26 @@ async fn collect(body: &mut Body, bytes_max: usize) -> Result<Vec<u8>, Problem> 
         if length > bytes_max.saturating_mul(DISCARD_FACTOR) {
             break;
         }
-        if length > bytes_max {
-            bytes = Vec::new();
-        } else {
-            bytes.extend_from_slice(&block);
+        if refused.is_none() {
+            let more = if length > bytes_max { Err(Problem::BodyTooLarge { bytes_max }) } else { take(block.len()) };
+            match more {
+                Ok(more) => {
+                    taken.merge(more);
+                    bytes.extend_from_slice(&block);
+                }
+                // The rest is read and thrown away; what there is gives its room back at once.
+                Err(problem) => {
+                    refused = Some(problem);
+                    bytes = Vec::new();
+                    drop(taken.split(taken.num_permits()));
+                }
+            }
         }
     }
-    if length > bytes_max { Err(Problem::BodyTooLarge { bytes_max }) } else { Ok(bytes) }
+    if length > bytes_max {
+        return Err(Problem::BodyTooLarge { bytes_max });
+    }
+    refused.map_or(Ok((bytes, taken)), Err)
 }
 
 async fn next(body: &mut Body) -> Option<Result<axum::body::Bytes, axum::Error>> {

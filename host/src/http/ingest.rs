@@ -43,17 +43,16 @@ pub async fn ingest(State(app): State<Arc<App>>, request: Request) -> Result<Res
         body::discard(body, limits.body_bytes_max, limits.body).await;
         return Err(Problem::MediaType);
     }
-    // Taken before the body is read, so that bodies in memory are bounded too.
+    let (bytes, room) = body::read_within(body, limits.body_bytes_max, limits.body, &app.bodies).await?;
+    // Taken when the body is there: a client that sends slowly keeps nobody from writing.
     let Ok(permit) = Arc::clone(&app.writes).try_acquire_owned() else {
-        body::discard(body, limits.body_bytes_max, limits.body).await;
         return Err(Problem::WritesBusy { writes_max: limits.writes_max });
     };
-    let bytes = body::read(body, limits.body_bytes_max, limits.body).await?;
     let writer = Arc::clone(&app);
     // A blocking task runs to its end whether or not anyone waits for it: a client that leaves cannot tear a write.
     let task = tokio::task::spawn_blocking(move || {
         let outcome = write(&writer, &bytes);
-        drop(permit);
+        drop((permit, room));
         outcome
     });
     let outcome = task.await.map_err(|error| {
@@ -66,6 +65,7 @@ pub async fn ingest(State(app): State<Arc<App>>, request: Request) -> Result<Res
 fn write(app: &App, bytes: &[u8]) -> Result<Outcome, Problem> {
     let batch = parse(app, bytes)?;
     let outcome = app.store.put_batch(&batch)?;
+    app.metrics.ingested(outcome.accepted, outcome.stale);
     Ok(Outcome { received: batch.len() as u64, accepted: outcome.accepted, stale: outcome.stale })
 }
 

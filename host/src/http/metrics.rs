@@ -39,6 +39,8 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<Answer, Counter>,
     durations: Family<Route, Histogram>,
+    records_accepted: Counter,
+    records_stale: Counter,
 }
 
 impl Metrics {
@@ -50,7 +52,17 @@ impl Metrics {
         let durations = Family::<Route, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS_S));
         let help = "Time from a request's head to its answer";
         registry.register_with_unit("http_request_duration", help, Unit::Seconds, durations.clone());
-        Self { registry, requests, durations }
+        let (records_accepted, records_stale) = (Counter::default(), Counter::default());
+        registry.register("records_accepted", "Feature records written", records_accepted.clone());
+        let help = "Feature records passed over, since a newer one of the user was there";
+        registry.register("records_stale", help, records_stale.clone());
+        Self { registry, requests, durations, records_accepted, records_stale }
+    }
+
+    /// Counts the records of one batch.
+    pub fn ingested(&self, accepted: u64, stale: u64) {
+        self.records_accepted.inc_by(accepted);
+        self.records_stale.inc_by(stale);
     }
 
     /// Counts one answer.
@@ -90,8 +102,12 @@ fn looked_at(app: &App) -> Result<Registry, Problem> {
     registry.register("model_swaps", "Versions that went live", ConstCounter::new(figures.swaps));
     let rejections = counters("code", &figures.rejections);
     registry.register("module_rejections", "Module files refused, by reason", rejections);
-    let engine = counters("event", &figures.engine);
-    registry.register("engine_events", "Calls into models and what became of them", engine);
+    registry.register("engine_calls", "Calls into models", ConstCounter::new(figures.calls));
+    registry.register("engine_rows", "Rows of those calls", ConstCounter::new(figures.rows));
+    let created = ConstCounter::new(figures.instances_created);
+    registry.register("engine_instances_created", "Instances made of models", created);
+    let failures = counters("kind", &figures.failures);
+    registry.register("engine_failures", "Calls into models that gave no scores, by kind", failures);
     let idle = Family::<Labels, Gauge>::default();
     for (model, count) in figures.instances_idle {
         idle.get_or_create(&vec![("model", model)]).set(i64::try_from(count).unwrap_or(i64::MAX));

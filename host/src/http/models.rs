@@ -69,8 +69,14 @@ pub struct ModelFigures {
     pub swaps: u64,
     /// How often a file was refused, by the reason's code.
     pub rejections: Vec<(&'static str, u64)>,
-    /// What the engine counted, by name, such as `calls` or `traps`.
-    pub engine: Vec<(&'static str, u64)>,
+    /// Calls into models.
+    pub calls: u64,
+    /// Rows of those calls.
+    pub rows: u64,
+    /// Instances made for them.
+    pub instances_created: u64,
+    /// Calls that gave no scores, by kind, such as `trap` or `deadline`.
+    pub failures: Vec<(&'static str, u64)>,
     /// Warm instances that wait for a call, by model.
     pub instances_idle: Vec<(String, u64)>,
 }

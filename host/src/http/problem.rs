@@ -101,6 +101,9 @@ pub enum Problem {
         /// The bound.
         writes_max: usize,
     },
+    /// Enough bodies are in memory.
+    #[error("too many batches are being sent at once: send this one again in a second")]
+    BodiesBusy,
     /// Enough connections are open.
     #[error("{connections_max} connections are open already: try again in a second")]
     ConnectionsBusy {
@@ -154,6 +157,7 @@ impl Problem {
             Self::EmptyBatch => (S::BAD_REQUEST, "empty_batch", "empty batch"),
             Self::BadLines { .. } => (S::BAD_REQUEST, "bad_records", "bad records"),
             Self::WritesBusy { .. } => (S::SERVICE_UNAVAILABLE, "writes_busy", "too many writes"),
+            Self::BodiesBusy => (S::SERVICE_UNAVAILABLE, "bodies_busy", "too many bodies"),
             Self::ConnectionsBusy { .. } => (S::SERVICE_UNAVAILABLE, "connections_busy", "too many connections"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "internal error"),
         }
@@ -162,7 +166,7 @@ impl Problem {
     /// Gives after how many seconds it is worth trying again, where time alone helps.
     fn retry_after_s(&self) -> Option<u32> {
         match self {
-            Self::WritesBusy { .. } | Self::ConnectionsBusy { .. } => Some(1),
+            Self::WritesBusy { .. } | Self::BodiesBusy | Self::ConnectionsBusy { .. } => Some(1),
             Self::NoLiveModel => Some(5),
             _ => None,
         }

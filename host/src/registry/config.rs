@@ -20,8 +20,11 @@ pub struct RegistryConfig {
     pub data_dir: PathBuf,
     /// The digest of the feature view that the host serves; a model of another view waits as standby.
     pub view: Digest,
-    /// The model to serve where a request names none.
+    /// The model to serve where a request names none; without it the only live one, or the one that was live first.
     pub default_model: Option<ModelName>,
+    /// Whether this host has served before, so that an absent ledger is a loss and not a beginning: then no version goes
+    /// live, since nothing tells which would be a step back.
+    pub ledger_expected: bool,
     /// How often the folder is looked at, for systems and mounts whose events do not arrive.
     pub poll_interval: Duration,
     /// The most bytes of a module file that are read.
@@ -74,6 +77,7 @@ impl RegistryConfig {
             data_dir: data_dir.to_owned(),
             view,
             default_model: None,
+            ledger_expected: false,
             poll_interval: Duration::from_secs(2),
             module_bytes_max: contract::seal::MODULE_BYTES_MAX,
             files_max: 4096,

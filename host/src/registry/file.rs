@@ -1,20 +1,26 @@
 //! Looking at the folder of approved modules, and reading a file of it once.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata};
-use std::io::{self, Read as _};
+use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use contract::digest::Digest;
+use contract::file::{Links, ReadError};
 
 use super::reason::Reason;
 
-/// What tells whether a file has changed since it was judged.
+/// The code of a refusal for what the system says. It may say otherwise the next time, without any change of the file.
+pub(super) const UNREADABLE: &str = "unreadable";
+
+/// What tells whether a file has changed since it was judged. The time of the last change of its state is the system's
+/// own: it shows another content under a time of writing that was set back, and permissions given later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     bytes: u64,
     modified: (i64, i64),
+    changed: (i64, i64),
     inode: (u64, u64),
 }
 
@@ -66,32 +72,30 @@ pub(super) fn list(folder: &Path, files_max: usize) -> io::Result<Listing> {
     Ok(Listing { files, passed_over })
 }
 
-/// Reads a file whole, as far as the bound.
+/// Reads a file whole, as far as the bound. What is no plain file when it is opened is refused without waiting for it.
 pub(super) fn read(path: &Path, bytes_max: u64) -> Result<ReadFile, Reason> {
-    let unreadable = |cause: io::Error| Reason::new("unreadable", format!("the file cannot be read: {cause}"));
-    let too_large =
-        |bytes: u64| Reason::new("too_large", format!("the file has {bytes} bytes, at most {bytes_max} are read"));
-    let meta = path.symlink_metadata().map_err(unreadable)?;
-    // Asked before opening: opening a pipe would wait for its writer for ever.
-    if !meta.is_file() {
-        let message = "a module is a plain file: no folder, link or pipe";
-        return Err(Reason::new("not_a_file", message));
-    }
-    if meta.len() > bytes_max {
-        return Err(too_large(meta.len()));
-    }
-    let mut bytes = Vec::with_capacity(meta.len() as usize);
-    // One byte more than allowed shows a file that has grown meanwhile.
-    File::open(path).and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
-    if bytes.len() as u64 > bytes_max {
-        return Err(too_large(bytes.len() as u64));
-    }
+    let not_a_file = || Reason::new("not_a_file", "a module is a plain file: no folder, link or pipe");
+    // A socket cannot be opened at all.
+    let openable = || path.symlink_metadata().map_or(true, |meta| meta.is_file());
+    let bytes = contract::file::read(path, bytes_max, Links::Refuse).map_err(|error| match error {
+        ReadError::NotAFile => not_a_file(),
+        ReadError::System(_) if !openable() => not_a_file(),
+        ReadError::TooLarge { bytes, bytes_max } => {
+            Reason::new("too_large", format!("the file has {bytes} bytes, at most {bytes_max} are read"))
+        }
+        ReadError::System(cause) => Reason::new(UNREADABLE, format!("the file cannot be read: {cause}")),
+    })?;
     let digest = Digest::of(&bytes);
     Ok(ReadFile { bytes, digest })
 }
 
 fn stamp_of(meta: &Metadata) -> Stamp {
-    Stamp { bytes: meta.len(), modified: (meta.mtime(), meta.mtime_nsec()), inode: (meta.dev(), meta.ino()) }
+    Stamp {
+        bytes: meta.len(),
+        modified: (meta.mtime(), meta.mtime_nsec()),
+        changed: (meta.ctime(), meta.ctime_nsec()),
+        inode: (meta.dev(), meta.ino()),
+    }
 }
 
 #[cfg(test)]
@@ -123,11 +127,33 @@ mod tests {
         let check = |name: &str, max: u64, code: &str| {
             assert_eq!(read(&at(name), max).err().map(|reason| reason.code), Some(code), "{name}");
         };
+        let made = std::process::Command::new("mkfifo").arg(at("pipe.wasm")).status();
+        assert!(made.expect("mkfifo is part of every Unix").success());
+        check("pipe.wasm", 100, "not_a_file");
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket.wasm")).expect("a socket");
+        check("socket.wasm", 100, "not_a_file");
         check("folder.wasm", 100, "not_a_file");
         check("link.wasm", 100, "not_a_file");
         check("gone.wasm", 100, "unreadable");
         check("a.wasm", 99, "too_large");
         let read = read(&at("a.wasm"), 100).expect("at the bound");
         assert_eq!((read.bytes.len(), read.digest), (100, Digest::of(&[7; 100])));
+    }
+
+    #[test]
+    fn a_content_swapped_under_its_old_time_is_seen() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.wasm");
+        fs::write(&path, "old").expect("a file");
+        let before = stamp(&path).expect("a file");
+        let written = fs::metadata(&path).and_then(|meta| meta.modified()).expect("a time");
+        // The system's clock for files ticks every few milliseconds.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        fs::write(&path, "new").expect("the file");
+        let file = fs::File::options().write(true).open(&path).expect("the file");
+        file.set_modified(written).expect("the file is ours");
+        let after = stamp(&path).expect("a file");
+        assert_eq!((before.bytes, before.modified, before.inode), (after.bytes, after.modified, after.inode));
+        assert_ne!(before, after);
     }
 }

@@ -183,6 +183,7 @@ fn versions_do_not_go_back_by_themselves() {
     let registry = house.open();
     assert_eq!(live_version(&registry), Some(2));
     assert_eq!(registry.model(&name()).expect("known").highest_live_version, Some(3));
+    assert_eq!(code_of(&registry, "credit-risk-2.wasm"), Some("highest_missing"));
     drop(registry);
     // With nothing there at the start, an old version that turns up later waits for an operator.
     fs::remove_file(house.approved_path("credit-risk-2.wasm")).expect("the file is ours");
@@ -297,6 +298,85 @@ fn what_is_remembered_is_bounded() {
     let small = RegistryConfig { module_bytes_max: bytes.len() as u64 - 1, ..house.config() };
     let registry = house.open_with(small);
     assert_eq!(code_of(&registry, "credit-risk-1.wasm"), Some("too_large"));
+}
+
+#[test]
+fn a_second_model_changes_nothing_for_those_who_name_none() {
+    let house = House::new();
+    let other: ModelName = "affordability".parse().expect("a name");
+    let place_other = || {
+        let card = contract::card::ModelCard { model: other.clone(), ..card(1, score(9)) };
+        house.place("affordability-1.wasm", &house.approved(&card));
+    };
+    house.place_version(1);
+    let registry = house.open();
+    place_other();
+    until("the second model is live", || registry.live(&other).is_some());
+    let default = |registry: &Registry| registry.default_model().map(|live| live.name().clone());
+    assert_eq!(default(&registry), Some(name()));
+    drop(registry);
+    let registry = house.open();
+    assert_eq!(default(&registry), Some(name()), "also after a restart, though the other comes first by name");
+    drop(registry);
+    let registry = house.open_with(RegistryConfig { default_model: Some(other.clone()), ..house.config() });
+    assert_eq!(default(&registry), Some(other.clone()));
+    drop(registry);
+    fs::remove_file(house.approved_path("credit-risk-1.wasm")).expect("ours");
+    let registry = house.open();
+    assert_eq!(default(&registry), Some(other), "the only one that is left");
+}
+
+#[test]
+fn a_lost_ledger_lets_nothing_go_live() {
+    let house = House::new();
+    house.place_version(1);
+    drop(house.open());
+    fs::remove_file(house.data().join("ledger.json")).expect("ours");
+    let expected = || RegistryConfig { ledger_expected: true, ..house.config() };
+    for _ in 0..2 {
+        let registry = house.open_with(expected());
+        assert_eq!(live_version(&registry), None);
+        assert!(registry.withheld().is_some_and(|said| said.contains("--new-ledger")));
+        house.place_version(2);
+        until("version 2 stands by", || state_of(&registry, 2) == Some((VersionState::Standby, true)));
+        assert_eq!(live_version(&registry), None);
+    }
+    assert_eq!(live_version(&house.open()), Some(2), "an operator begins a new one");
+    let registry = house.open_with(expected());
+    assert_eq!((live_version(&registry), registry.withheld()), (Some(2), None));
+}
+
+#[test]
+fn a_refusal_goes_with_its_file() {
+    let house = House::new();
+    house.place_version(1);
+    house.place("junk-3.wasm", b"?");
+    house.place("credit-risk-bad.wasm", b"?");
+    let registry = house.open();
+    let junk = || registry.model(&"junk".parse().expect("a name"));
+    assert!(junk().is_some());
+    assert_eq!(versions(&registry).len(), 2);
+    for file in ["junk-3.wasm", "credit-risk-bad.wasm"] {
+        fs::remove_file(house.approved_path(file)).expect("ours");
+    }
+    until("the junk is forgotten", || junk().is_none() && versions(&registry).len() == 1);
+    assert_eq!(live_version(&registry), Some(1));
+}
+
+#[test]
+fn an_unwritable_ledger_withholds_the_version_until_it_can_be_written() {
+    let house = House::new();
+    house.place_version(1);
+    let registry = house.open();
+    let away = house.folder.path().join("away");
+    fs::rename(house.data(), &away).expect("ours");
+    house.place_version(2);
+    until("version 2 is withheld", || code_of(&registry, "credit-risk-2.wasm") == Some("ledger_unwritable"));
+    assert_eq!(live_version(&registry), Some(1));
+    assert_eq!(registry.model(&name()).expect("known").highest_live_version, Some(1));
+    fs::rename(&away, house.data()).expect("ours");
+    until("version 2 is live", || live_version(&registry) == Some(2));
+    assert_eq!(code_of(&registry, "credit-risk-2.wasm"), None);
 }
 
 #[test]

@@ -39,7 +39,14 @@ pub(super) fn start(mut catalog: Catalog, shared: Arc<Shared>, woken: Receiver<(
 /// Puts the catalog's state where requests see it, all at once.
 fn publish(catalog: &Catalog, shared: &Shared) {
     let (models, unnamed) = catalog.report();
-    let snapshot = Snapshot { ready: catalog.is_ready(), live: catalog.live(), models, unnamed };
+    let snapshot = Snapshot {
+        ready: catalog.is_ready(),
+        withheld: catalog.withheld(),
+        first_live: catalog.first_live().cloned(),
+        live: catalog.live(),
+        models,
+        unnamed,
+    };
     shared.snapshot.store(Arc::new(snapshot));
 }
 

@@ -52,6 +52,9 @@ impl Models for Served {
         if !self.registry.is_ready() {
             return Err(vec!["the approved modules are still being looked at".to_owned()]);
         }
+        if let Some(withheld) = self.registry.withheld() {
+            return Err(vec![withheld]);
+        }
         if self.live_models().is_empty() {
             return Err(vec!["no model is live: approve one, and see /v1/models for what was refused".to_owned()]);
         }
@@ -67,15 +70,15 @@ impl Models for Served {
             live: live.iter().map(|m| (m.name().to_string(), m.version().get(), m.digest().to_string())).collect(),
             swaps: registry.swaps,
             rejections: registry.rejections.into_iter().collect(),
-            engine: vec![
-                ("calls", engine.calls),
-                ("rows", engine.rows),
-                ("instances", engine.instances),
-                ("deadlines", engine.deadlines),
+            calls: engine.calls,
+            rows: engine.rows,
+            instances_created: engine.instances,
+            failures: vec![
+                ("deadline", engine.deadlines),
                 ("memory", engine.memory),
-                ("traps", engine.traps),
-                ("bad_outputs", engine.bad_outputs),
-                ("refusals", engine.refusals),
+                ("trap", engine.traps),
+                ("bad_output", engine.bad_outputs),
+                ("refusal", engine.refusals),
             ],
         }
     }

@@ -163,7 +163,10 @@ fn metrics_count_by_template() {
         r#"countersign_model_info{model="credit-risk",version="3",digest="sha256:00"} 1"#,
         "countersign_model_swaps_total 2",
         r#"countersign_module_rejections_total{code="unsigned"} 4"#,
-        r#"countersign_engine_events_total{event="calls"} 5"#,
+        "countersign_engine_calls_total 5",
+        "countersign_engine_rows_total 7",
+        "countersign_engine_instances_created_total 8",
+        r#"countersign_engine_failures_total{kind="trap"} 9"#,
         r#"countersign_model_instances_idle{model="credit-risk"} 6"#,
     ] {
         assert!(answer.body.contains(wanted), "{wanted} is not in\n{}", answer.body);

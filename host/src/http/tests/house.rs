@@ -84,7 +84,10 @@ impl Models for One {
             live: vec![("credit-risk".to_owned(), 3, "sha256:00".to_owned())],
             swaps: 2,
             rejections: vec![("unsigned", 4)],
-            engine: vec![("calls", 5)],
+            calls: 5,
+            rows: 7,
+            instances_created: 8,
+            failures: vec![("trap", 9)],
             instances_idle: vec![("credit-risk".to_owned(), 6)],
         }
     }

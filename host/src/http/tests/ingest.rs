@@ -1,7 +1,7 @@
 //! What `POST /v1/features` takes, refuses, and leaves unwritten.
 
 use std::io::Write as _;
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use super::house::{Answer, House, line, record};
@@ -17,6 +17,9 @@ fn a_batch_is_counted() {
     assert_eq!((answer.status, &*answer.body), (200, r#"{"received":4,"accepted":3,"stale":1}"#));
     assert_eq!(house.post(line(&older).as_bytes()).body, r#"{"received":1,"accepted":0,"stale":1}"#);
     assert_eq!(house.app.store.len(), 2);
+    let metrics = house.get("/metrics").body;
+    assert!(metrics.contains("countersign_records_accepted_total 3\n"), "{metrics}");
+    assert!(metrics.contains("countersign_records_stale_total 2\n"), "{metrics}");
 }
 
 #[test]
@@ -147,20 +150,63 @@ fn a_body_that_does_not_come_is_not_waited_for() {
 fn writers_past_the_bound_are_told_when_to_come_back() {
     let house = House::with(Limits { writes_max: 1, ..Limits::default() });
     let good = line(&record(1));
-    let head =
-        format!("POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", good.len());
-    let mut slow = house.connect();
-    slow.write_all(head.as_bytes()).expect("the server reads");
-    let busy = (0..200).find_map(|_| {
-        std::thread::sleep(Duration::from_millis(10));
-        Some(house.post(good.as_bytes())).filter(|answer| answer.status != 200)
-    });
-    let busy = busy.expect("the slow writer holds the only place");
+    let place = house.app.writes.try_acquire().expect("nobody writes");
+    let busy = house.post(good.as_bytes());
     busy.is_problem(503, "writes_busy");
     assert!(busy.head.contains("retry-after: 1"), "{}", busy.head);
-    slow.write_all(good.as_bytes()).expect("the server reads");
-    assert_eq!(Answer::read(&mut slow).status, 200);
+    drop(place);
     assert_eq!(house.post(good.as_bytes()).status, 200, "the place is free again");
+}
+
+/// Eight clients that kept their bodies back used to hold all places of writers.
+#[test]
+fn slow_senders_keep_nobody_from_writing() {
+    let house = House::with(Limits { writes_max: 1, ..Limits::default() });
+    let good = line(&record(1));
+    let mut slow: Vec<_> = (0..8).map(|_| sends(&house, &good, 10)).collect();
+    until_taken(&house, 80);
+    assert_eq!(house.post(good.as_bytes()).status, 200);
+    for stream in &mut slow {
+        stream.write_all(&good.as_bytes()[10..]).expect("the server reads");
+        assert_eq!(Answer::read(stream).status, 200);
+    }
+}
+
+#[test]
+fn bodies_past_the_bound_are_told_when_to_come_back() {
+    let good = line(&record(1));
+    let bodies_bytes_max = good.len() + 10;
+    let house = House::with(Limits { bodies_bytes_max, ..Limits::default() });
+    let mut slow = sends(&house, &good, 11);
+    until_taken(&house, 11);
+    let busy = house.post(good.as_bytes());
+    busy.is_problem(503, "bodies_busy");
+    assert!(busy.head.contains("retry-after: 1"), "{}", busy.head);
+    slow.write_all(&good.as_bytes()[11..]).expect("the server reads");
+    assert_eq!(Answer::read(&mut slow).status, 200);
+    let _slow = sends(&house, &good, 10);
+    until_taken(&house, 10);
+    assert_eq!(house.post(good.as_bytes()).status, 200, "at the bound");
+}
+
+/// Begins to send a batch, and gives the connection after so many bytes of it.
+fn sends(house: &House, batch: &str, bytes: usize) -> TcpStream {
+    let length = batch.len();
+    let head =
+        format!("POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+    let mut stream = house.connect();
+    stream.write_all(format!("{head}{}", &batch[..bytes]).as_bytes()).expect("the server reads");
+    stream
+}
+
+/// Waits until bodies take so many bytes.
+fn until_taken(house: &House, bytes: usize) {
+    let left = house.app.limits.bodies_bytes_max - bytes;
+    let taken = (0..1000).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        house.app.bodies.available_permits() == left
+    });
+    assert!(taken, "{} bytes are left, not {left}", house.app.bodies.available_permits());
 }
 
 #[test]

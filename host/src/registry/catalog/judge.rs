@@ -16,8 +16,8 @@ use crate::registry::reason::Reason;
 use crate::registry::steps;
 
 impl Catalog {
-    /// Judges a file as it is now, and remembers the outcome until its stamp changes.
-    pub(super) fn judge(&mut self, name: &OsStr, stamp: Stamp, counters: &RegistryCounters) {
+    /// Judges a file as it is now, and remembers the outcome until its stamp changes; tells whether the outcome is new.
+    pub(super) fn judge(&mut self, name: &OsStr, stamp: Stamp, counters: &RegistryCounters) -> bool {
         let path = self.config.approved_dir().join(name);
         let bytes_max = self.config.module_bytes_max;
         let read = counters.timed(Phase::Read, || file::read(&path, bytes_max));
@@ -25,21 +25,36 @@ impl Catalog {
             Ok(read) => (Some(read.digest), self.guarded(name, &read, counters)),
             Err(reason) => (None, Err(reason)),
         };
-        self.refusals.retain(|refused| refused.name != name);
-        let module = match outcome {
-            Ok(module) => Some(module),
-            Err(reason) => {
-                tracing::warn!(file = shown(name), code = reason.code, "module refused: {}", reason.message);
-                counters.rejection(reason.code);
-                let refused = Refused { name: name.to_owned(), bytes: stamp.bytes(), digest, reason };
-                self.refusals.push_back(refused);
-                if self.refusals.len() > self.config.refusals_max {
-                    self.refusals.pop_front();
-                }
+        let mut judged = Judged { stamp: Some(stamp), module: None };
+        let refused = match outcome {
+            Ok(module) => {
+                judged.module = Some(module);
                 None
             }
+            Err(reason) => {
+                if reason.code == file::UNREADABLE {
+                    judged.stamp = None;
+                }
+                Some(Refused { name: name.to_owned(), bytes: stamp.bytes(), digest, reason })
+            }
         };
-        self.files.insert(name.to_owned(), Judged { stamp, module });
+        self.files.insert(name.to_owned(), judged);
+        let before = self.refusals.iter().position(|refused| refused.name == name);
+        let before = before.and_then(|place| self.refusals.remove(place));
+        let Some(refused) = refused else { return true };
+        let unreadable = |refused: &Refused| refused.reason.code == file::UNREADABLE;
+        // What is tried again at every scan is told and counted once.
+        let new = !(unreadable(&refused) && before.as_ref().is_some_and(unreadable));
+        if new {
+            let Reason { code, message } = &refused.reason;
+            tracing::warn!(file = shown(name), code, "module refused: {message}");
+            counters.rejection(code);
+        }
+        self.refusals.push_back(refused);
+        if self.refusals.len() > self.config.refusals_max {
+            self.refusals.pop_front();
+        }
+        new
     }
 
     /// A file that makes our own code panic is refused like any other, and the thread lives on.

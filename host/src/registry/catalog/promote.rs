@@ -16,27 +16,40 @@ impl Catalog {
 
     fn promote(&mut self, name: &ModelName, counters: &RegistryCounters) -> bool {
         let highest_live = self.ledger.highest_live(name);
+        let lost = self.ledger.lost().is_some();
         let Some(model) = self.models.get_mut(name) else { return false };
         let ready = |version: &&_| model.versions[*version].ready.is_some();
         let Some(&version) = model.versions.keys().rev().find(ready) else { return false };
         // At the start the highest version that is here serves again, even where a higher one has been lost.
-        let too_old = self.scanned && highest_live.is_some_and(|highest| version < highest);
+        let missing = highest_live.filter(|&highest| version < highest);
+        let too_old = self.scanned && missing.is_some();
         let mut changed = false;
-        if model.live < Some(version) && !too_old {
+        if model.live < Some(version) && !too_old && !lost {
             // Durable first: once anyone has been answered by this version, a restart must not forget that.
-            self.ledger.went_live(name, version);
-            match self.ledger.save() {
+            match self.ledger.went_live(name, version) {
                 Ok(()) => {
                     tracing::info!(model = %name, %version, "version is live");
+                    // What was said of the version before held while it was live.
+                    if let Some(before) = model.live.and_then(|before| model.versions.get_mut(&before)) {
+                        before.reason = None;
+                    }
                     model.live = Some(version);
                     counters.swap();
                     if let Some(entry) = model.versions.get_mut(&version) {
-                        entry.reason = None;
+                        entry.reason = missing.map(|highest| {
+                            tracing::warn!(model = %name, %version, %highest, "the highest version that was live is missing");
+                            let message = format!(
+                                "version {highest} was live and no admissible file holds it: put it back and restart, or \
+                                 approve a higher one"
+                            );
+                            Reason::new("highest_missing", message)
+                        });
                     }
                     changed = true;
                 }
                 Err(cause) => {
-                    let message = format!("the ledger cannot be written: {cause}");
+                    // The kind alone: the text names a temporary file, which is another at every attempt.
+                    let message = format!("the ledger cannot be written: {}", cause.kind());
                     let reason = Some(Reason::new("ledger_unwritable", message));
                     if let Some(entry) = model.versions.get_mut(&version)
                         && entry.reason != reason

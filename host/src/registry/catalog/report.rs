@@ -63,7 +63,8 @@ impl Catalog {
             file: shown(&refused.name),
             file_bytes: refused.bytes,
             file_digest: refused.digest,
-            file_deleted: !self.files.contains_key(&refused.name),
+            // A refusal is forgotten with its file.
+            file_deleted: false,
             compiled: false,
             reason: Some(refused.reason.clone()),
         }
