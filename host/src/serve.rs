@@ -72,7 +72,7 @@ fn registry_config(config: &Config, view: &FeatureView, store: &Store) -> Regist
         trust_path: config.trust.clone(),
         default_model: config.default_model.clone(),
         // The store and the ledger are made together: features without a ledger show that it was there.
-        ledger_expected: store.len() > 0 && !config.new_ledger,
+        ledger_expected: !store.is_empty() && !config.new_ledger,
         poll_interval: config.poll,
         ..RegistryConfig::new(&config.modules, &config.data, view.digest())
     }

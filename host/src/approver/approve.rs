@@ -116,7 +116,7 @@ fn earlier(out: &Path, digest: Digest) -> anyhow::Result<Option<Vec<u8>>> {
     let bytes = read_module(out)?;
     match seal::inspect(&bytes) {
         Ok(found) if found.digest == digest => Ok(Some(bytes)),
-        Ok(found) => bail!("{} is taken by another module, {}: train under a new version", shown(&out), found.digest),
-        Err(refusal) => bail!("{} is in the way and no module of ours ({refusal}): remove it first", shown(&out)),
+        Ok(found) => bail!("{} is taken by another module, {}: train under a new version", shown(out), found.digest),
+        Err(refusal) => bail!("{} is in the way and no module of ours ({refusal}): remove it first", shown(out)),
     }
 }
