@@ -126,7 +126,7 @@ fn the_approvers_verbs_refuse_what_must_not_be_approved() {
     check(&["approve", file, "--key", "ada.pem", "--by", "Ada", "--reason", " ", "--modules", "modules"], "reason");
     check(&["verify", file, "--modules", "modules"], "not_approved");
     check(&["keygen", "--role", "job", "--out", "job.pem", "--modules", "modules"], "job.pem");
-    workshop.countersign(["reject", file, "--by", "Ada", "--reason", "too few rows"]);
+    workshop.countersign(["reject", file, "--by", "Ada", "--reason", "too few rows", "--modules", "modules"]);
     check(&[&["approve", file, "--key", "ada.pem"], &by[..]].concat(), "too few rows");
     fs::remove_file(workshop.path("modules/candidates/credit-risk-1.wasm.rejected.json")).expect("the record");
     let mut bytes = fs::read(workshop.candidate(1)).expect("the candidate");

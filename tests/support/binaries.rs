@@ -1,4 +1,5 @@
-//! The binaries under test, as cargo built them beside the test itself.
+//! The binaries under test, as cargo built them beside the test itself. `cargo test --workspace` builds both; with `--test NAME`
+//! it leaves them as they are, so `cargo build --workspace` goes before.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,16 +1,21 @@
 //! `countersign reject`: a candidate turned down, on the record.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use contract::approval::TEXT_CHARS_MAX;
 use contract::digest::Digest;
-use contract::{canonical, file, seal};
+use contract::file::{self, Links, ReadError};
+use contract::{canonical, seal};
 use serde::{Deserialize, Serialize};
 
-use super::registry::{read_module, shown};
+use super::registry::{RegistryArgs, read_module, shown};
+
+/// The most bytes of a record that are read: its texts at their bounds, escaped.
+const RECORD_BYTES_MAX: u64 = 64 << 10;
 
 /// The flags of `countersign reject`.
 #[derive(Debug, Args)]
@@ -28,6 +33,8 @@ pub struct RejectArgs {
     /// Why
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 /// What stands beside a candidate that was turned down.
@@ -53,6 +60,15 @@ impl RejectArgs {
         file::create(&record, &canonical::to_vec(&rejection)?)
             .with_context(|| format!("cannot write {}; was the candidate turned down before?", shown(&record)))?;
         say!("{} is turned down; the record is {}", found.card.name(), shown(&record));
+        let approved = self.registry.approved().join(format!("{}.wasm", found.card.name()));
+        if read_module(&approved)
+            .is_ok_and(|bytes| seal::inspect(&bytes).is_ok_and(|other| other.digest == found.digest))
+        {
+            say!(
+                "note: it is approved already, and this takes nothing down: remove {} and restart the host",
+                shown(&approved)
+            );
+        }
         Ok(())
     }
 }
@@ -60,8 +76,8 @@ impl RejectArgs {
 /// Gives the record that stands beside a candidate, where it was turned down.
 pub(super) fn rejection(candidate: &Path) -> anyhow::Result<Option<Rejection>> {
     let record = record_path(candidate);
-    match std::fs::read(&record) {
-        Err(absent) if absent.kind() == std::io::ErrorKind::NotFound => Ok(None),
+    match file::read(&record, RECORD_BYTES_MAX, Links::Refuse) {
+        Err(ReadError::System(absent)) if absent.kind() == ErrorKind::NotFound => Ok(None),
         read => {
             let said =
                 || format!("cannot read {}: remove it if the candidate is to be considered again", shown(&record));
