@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use contract::date::Date;
 use contract::digest::Digest;
@@ -35,6 +36,11 @@ pub struct Store {
     /// How many records there are; sled would walk the whole tree to tell.
     count: AtomicU64,
 }
+
+/// How long a taken lock is waited for; a running host holds it for longer than that.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// How long between two looks at it.
+const LOCK_RETRY: Duration = Duration::from_millis(20);
 
 /// Why the store cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +99,14 @@ impl Store {
             .cache_capacity(CACHE_BYTES_MAX)
             // Every batch is flushed before it is acknowledged, so that there is nothing to flush by the clock.
             .flush_every_ms(None);
-        let database = config.open().map_err(refused)?;
+        let deadline = Instant::now() + LOCK_WAIT;
+        let database = loop {
+            match config.open().map_err(refused) {
+                // Its holder may be on its way out: a host that was just stopped, or a child process between fork and exec.
+                Err(StoreError::Locked(_)) if Instant::now() < deadline => std::thread::sleep(LOCK_RETRY),
+                opened => break opened?,
+            }
+        };
         let records = database.open_tree(TREE).map_err(refused)?;
         let count = AtomicU64::new(records.len() as u64);
         Ok(Self { database, records, view, writer: Mutex::new(()), count })
