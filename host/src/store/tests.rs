@@ -43,6 +43,19 @@ fn a_restart_finds_what_was_acknowledged() {
 }
 
 #[test]
+fn a_lock_whose_holder_is_on_its_way_out_is_waited_for() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let store = opened(dir.path());
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            drop(store);
+        });
+        assert!(opened(dir.path()).is_empty());
+    });
+}
+
+#[test]
 fn newer_wins_equal_overwrites_older_is_stale() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let store = opened(dir.path());
