@@ -27,7 +27,8 @@ The way, from nothing to a host that serves features:
   feature-job publish --features features.parquet --to http://127.0.0.1:8080
 
 `feature-job VERB --help` explains a verb, with examples.
-Exit codes: 0 done, 1 failed (the last line on stderr says why), 2 wrong arguments."
+Exit codes: 0 done; 1 failed (the last line on stderr says why); 2 wrong arguments; 3 the loan data was refused;
+4 the candidate was written, but a gate failed; 5 nothing was to be done."
 )]
 pub struct Arguments {
     /// Log more, to stderr; `RUST_LOG` sets it finer

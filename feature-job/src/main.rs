@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{}", cli::log::told(&error));
-            ExitCode::FAILURE
+            feature_job::exit::code(&error)
         }
     }
 }

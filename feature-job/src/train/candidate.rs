@@ -102,6 +102,11 @@ pub fn write(
         },
         training: training(recipe, seed, dataset, first),
         evaluations: judged.iter().map(|judged| judged.evaluation.clone()).collect(),
+        importance: Vec::new(),
+        quality: None,
+        champion: None,
+        gates: Vec::new(),
+        report: None,
         golden: golden_vectors(view, &first.fitted.model, &held_out, seed)?,
         histograms: histograms(view, &dataset.sample.rows.select(&first.split.train)),
         provenance: Provenance {

@@ -1,6 +1,7 @@
 //! Fitting a recipe on one side of a split and judging it on the other.
 
 use contract::card::{Evaluation, Slice};
+use contract::exact::ExactF64;
 use rayon::prelude::*;
 
 use super::dataset::{Dataset, Slicing};
@@ -83,12 +84,14 @@ pub fn judge(recipe: &dyn Recipe, dataset: &Dataset, kind: SplitKind, seed: u64)
         train_rows: split.train.len() as u64,
         test_rows: split.test.len() as u64,
         test_positives: held_out.positives() as u64,
+        threshold: ExactF64::new(fitted.threshold),
         metrics: measure(&scores, &held_out.labels, fitted.threshold),
         slices: dataset
             .slicings
             .iter()
             .flat_map(|slicing| slices(slicing, &split.test, &scores, &held_out.labels, fitted.threshold))
             .collect(),
+        fairness: Vec::new(),
     };
     Ok(Judged { fitted, split, scores, evaluation })
 }

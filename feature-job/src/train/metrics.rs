@@ -30,10 +30,12 @@ pub fn measure(scores: &[f64], labels: &[u8], threshold: f64) -> Metrics {
     let rows = scores.len().max(1) as f64;
     Metrics {
         roc_auc: curve.roc_auc(),
+        gini: curve.roc_auc().map(|area| 2.0 * area - 1.0),
         pr_auc: curve.average_precision(),
         ks: curve.kolmogorov_smirnov(),
         log_loss: log_loss / rows,
         brier: brier / rows,
+        calibration_error: calibration_error(scores, labels),
         accuracy: (true_negatives + true_positives) as f64 / rows,
         precision: share(true_positives, true_positives + false_positives),
         recall: share(true_positives, true_positives + false_negatives),
@@ -42,7 +44,24 @@ pub fn measure(scores: &[f64], labels: &[u8], threshold: f64) -> Metrics {
             .into_iter()
             .map(|(text, precision)| (text.to_owned(), curve.recall_at_precision(precision)))
             .collect::<BTreeMap<_, _>>(),
+        intervals: BTreeMap::new(),
     }
+}
+
+/// Bins of the calibration error.
+const CALIBRATION_BINS: usize = 10;
+
+/// Gives the mean distance between score and outcome over bins of equal size, from the lowest score to the highest.
+fn calibration_error(scores: &[f64], labels: &[u8]) -> f64 {
+    let mut pairs: Vec<(f64, u8)> = scores.iter().copied().zip(labels.iter().copied()).collect();
+    // Equal scores in one order, so that the bins do not depend on the order of the rows.
+    pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let bins = CALIBRATION_BINS.min(pairs.len());
+    let distance = |bin: usize| {
+        let part = &pairs[pairs.len() * bin / bins..pairs.len() * (bin + 1) / bins];
+        part.iter().map(|(score, label)| score - f64::from(*label)).sum::<f64>().abs()
+    };
+    (0..bins).map(distance).sum::<f64>() / pairs.len().max(1) as f64
 }
 
 /// Finds the threshold with the highest F1 (harmonic mean of precision and recall); of equals, the highest one.

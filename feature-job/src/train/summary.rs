@@ -115,8 +115,10 @@ mod tests {
             train_rows: 9,
             test_rows: 4,
             test_positives: 1,
+            threshold: contract::exact::ExactF64::new(0.5),
             metrics,
             slices: vec![],
+            fairness: vec![],
         };
         let text = table(std::slice::from_ref(&evaluation));
         let line = |name: &str| text.lines().find(|line| line.starts_with(name)).expect(name).to_owned();

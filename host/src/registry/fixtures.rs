@@ -121,18 +121,8 @@ pub(crate) fn card(version: u64, score: f64) -> ModelCard {
     let view = FeatureView::credit_risk().clone();
     let row: Vec<f64> = vec![f64::NAN; view.width()];
     let day = "2021-12-27".parse().expect("a day");
-    let metrics = Metrics {
-        roc_auc: None,
-        pr_auc: None,
-        ks: None,
-        log_loss: 0.5,
-        brier: 0.25,
-        accuracy: 0.5,
-        precision: None,
-        recall: None,
-        confusion: [[1, 0], [0, 1]],
-        recall_at_precision: [].into(),
-    };
+    let metrics =
+        Metrics { log_loss: 0.5, brier: 0.25, accuracy: 0.5, confusion: [[1, 0], [0, 1]], ..Metrics::default() };
     ModelCard {
         model: "credit-risk".parse().expect("a name"),
         version: version.try_into().expect("a counter"),
@@ -162,9 +152,16 @@ pub(crate) fn card(version: u64, score: f64) -> ModelCard {
             train_rows: 1,
             test_rows: 1,
             test_positives: 0,
+            threshold: ExactF64::new(0.5),
             metrics,
             slices: Vec::new(),
+            fairness: Vec::new(),
         }],
+        importance: Vec::new(),
+        quality: None,
+        champion: None,
+        gates: Vec::new(),
+        report: None,
         golden: vec![GoldenVector::new(&row, score); 70],
         histograms: Vec::<Histogram>::new(),
         provenance: Provenance { builder: "test".to_owned(), revision: None, template: Digest::of(b"none") },
