@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`columns`] names what is read and written, [`loans`] reads and checks a loan file,
 //! [`features`] computes, [`offline`] reads the result back. [`sample`] makes loan files, [`publish`] sends the latest
-//! features of every user to a host. [`train`] fits, judges and proves a model, [`compile`] makes it a component, [`score`] runs
+//! features of every user to a host, [`retrieve`] gives features as they were known at given times. [`train`] fits, judges and proves a model, [`compile`] makes it a component, [`score`] runs
 //! one over a whole store.
 
 pub mod answer;
@@ -16,6 +16,7 @@ pub mod html;
 pub mod loans;
 pub mod offline;
 pub mod publish;
+pub mod retrieve;
 pub mod sample;
 pub mod score;
 pub mod train;

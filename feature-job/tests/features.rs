@@ -5,6 +5,7 @@ mod common;
 use common::{Folder, HEADER, file, loan, table};
 use contract::date::Date;
 use contract::view::Ages;
+use feature_job::features::build::{Options, build};
 
 /// NaN compares unequal to itself, so missing is none here.
 fn rows(table: &feature_job::offline::Table, ages: Ages) -> Vec<Vec<Option<f64>>> {
@@ -103,7 +104,7 @@ fn loans_after_as_of_are_left_out_and_counted() {
     ];
     let (summary, table) = table(&file(&lines), "2020-06-30");
     let manifest = summary.manifest;
-    assert_eq!((manifest.rows, manifest.entities, manifest.excluded), (2, 1, 2));
+    assert_eq!((manifest.rows, manifest.entities, manifest.excluded()), (2, 1, 2));
     assert_eq!(table.loan_ids, [1, 2]);
     assert_eq!(column(&table, 1, Ages::AsOf), [None, Some(100.0)]);
     assert_eq!(table.manifest, manifest);
@@ -145,8 +146,8 @@ fn several_files_are_one() {
 }
 
 fn build_onto(out: &std::path::Path, inputs: &[std::path::PathBuf]) -> String {
-    let as_of = "2021-01-01".parse().expect("a day");
-    feature_job::features::build::build(inputs, as_of, out).expect_err("the input is to stay").to_string()
+    let options = Options::at("2021-01-01".parse().expect("a day"));
+    build(inputs, &options, out).expect_err("the input is to stay").to_string()
 }
 
 #[test]

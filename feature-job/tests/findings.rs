@@ -191,10 +191,11 @@ fn no_verb_writes_over_what_it_reads() {
 #[test]
 fn an_output_that_cannot_be_is_said_before_the_work() {
     let folder = common::Folder::new();
+    use feature_job::features::build::{self, Options};
     let build = |out: std::path::PathBuf| {
-        let as_of = "2021-01-01".parse().expect("a day");
+        let options = Options::at("2021-01-01".parse().expect("a day"));
         let absent = std::path::PathBuf::from("absent.csv");
-        feature_job::features::build::build(&[absent], as_of, &out).expect_err("no such output").to_string()
+        build::build(&[absent], &options, &out).expect_err("no such output").to_string()
     };
     assert!(build(folder.out.join("features.parquet")).contains("its folder is not there"));
     assert!(build(folder.out.parent().expect("the folder").to_owned()).contains("it is a folder"));

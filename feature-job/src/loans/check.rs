@@ -8,7 +8,8 @@ use rayon::prelude::*;
 
 use super::LoansError;
 use super::read::Loans;
-use crate::{columns, days};
+use crate::columns::{self, Kind};
+use crate::days;
 
 /// A rule broken by one value or more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,12 +53,8 @@ pub(super) fn list(findings: &[Finding]) -> String {
     findings.iter().map(line).collect()
 }
 
-/// Checks every loan, and gives the frame with its days and flags as numbers.
-///
-/// # Shape
-/// `loan_id`, `id`, `loan_date` (date), `loan_amount`, `birthday` (date), `job_start_date` (date, null where missing or
-/// no date, since that is what "no job" looks like), `flag_own_car` (0 or 1), `status`, `code_gender`,
-/// `name_housing_type`; in the order of the files.
+/// Checks every loan, and gives the frame with its days as dates; `job_start_date` is null where missing or no date, since
+/// that is what "no job" looks like.
 ///
 /// # Errors
 /// [`LoansError::Findings`], with every rule that is broken.
@@ -81,20 +78,32 @@ pub fn check(loans: &Loans) -> Result<DataFrame, LoansError> {
     let fine = |value: Option<f64>| value.is_some_and(|amount| amount.is_finite() && amount >= 0.0);
     rule(columns::LOAN_AMOUNT, "a finite number from 0 on", find(amount.iter(), fine));
 
-    let ((loan_date, birthday), (job_start_date, flag_own_car)) = rayon::join(
+    let ((loan_date, birthday), job_start_date) = rayon::join(
         || (dates(text(columns::LOAN_DATE)), dates(text(columns::BIRTHDAY))),
-        || (dates(text(columns::JOB_START_DATE)), flags(text(columns::FLAG_OWN_CAR))),
+        || dates(text(columns::JOB_START_DATE)),
     );
     no_days(loans, text(columns::JOB_START_DATE), &job_start_date);
     rule(columns::LOAN_DATE, "a day as YYYY-MM-DD", find(loan_date.iter(), |day| day.is_some()));
     rule(columns::BIRTHDAY, "a day as YYYY-MM-DD", find(birthday.iter(), |day| day.is_some()));
-    rule(columns::FLAG_OWN_CAR, "Y or N", find(flag_own_car.iter(), |flag| flag.is_some()));
+    if let Ok(flag) = frame.column(columns::FLAG_OWN_CAR) {
+        let flag = flag.str().expect("the schema has text here");
+        rule(columns::FLAG_OWN_CAR, "Y or N", find(flag.iter(), |flag| matches!(flag, Some("Y" | "N"))));
+    }
+    let ruled = [columns::LOAN_ID, columns::ID, columns::STATUS, columns::LOAN_AMOUNT];
+    for (name, kind) in columns::LOAN_FILE.into_iter().filter(|(name, _)| !ruled.contains(name)) {
+        match (frame.column(name), kind) {
+            (Ok(column), Kind::Whole | Kind::Number) => {
+                rule(name, "a number", find(column.is_not_null().iter(), |there| there == Some(true)));
+            }
+            _ => {}
+        }
+    }
 
     if !broken.is_empty() {
         return Err(LoansError::Findings(broken));
     }
     let mut checked = frame.clone();
-    for made in [date(loan_date), date(birthday), date(job_start_date), flag_own_car.into_column()] {
+    for made in [date(loan_date), date(birthday), date(job_start_date)] {
         checked.with_column(made).expect("as many values as loans");
     }
     Ok(checked)
@@ -156,17 +165,6 @@ fn dates(texts: &StringChunked) -> Int32Chunked {
 
 fn date(days: Int32Chunked) -> Column {
     days.into_date().into_column()
-}
-
-fn flags(texts: &StringChunked) -> Int64Chunked {
-    let flag = |text: Option<&str>| match text? {
-        "N" => Some(0),
-        "Y" => Some(1),
-        _ => None,
-    };
-    let mut flags: Int64Chunked = texts.iter().map(flag).collect();
-    flags.rename(texts.name().clone());
-    flags
 }
 
 #[cfg(test)]

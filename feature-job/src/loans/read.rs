@@ -12,49 +12,36 @@ use polars::prelude::*;
 use super::LoansError;
 use super::shape::{self, Shape};
 use super::source::Source;
-use crate::columns;
-
-/// The columns of a loan file that features, labels and slices are made from; others may be absent.
-///
-/// Days are read as text: the reader's own dates accept several spellings and guess between them.
-pub const NEEDED: [(&str, DataType); 10] = [
-    (columns::LOAN_ID, DataType::Int64),
-    (columns::ID, DataType::Int64),
-    (columns::LOAN_DATE, DataType::String),
-    (columns::LOAN_AMOUNT, DataType::Float64),
-    (columns::BIRTHDAY, DataType::String),
-    (columns::JOB_START_DATE, DataType::String),
-    (columns::FLAG_OWN_CAR, DataType::String),
-    (columns::STATUS, DataType::Int64),
-    (columns::CODE_GENDER, DataType::String),
-    (columns::NAME_HOUSING_TYPE, DataType::String),
-];
+use crate::columns::Kind;
+use crate::features::plan::dtype;
 
 /// Loan files, parsed; a value that does not parse is null here, and [`super::check`] tells what it was.
 #[derive(Debug)]
 pub struct Loans {
-    /// The needed columns, in the order of [`NEEDED`], rows in the order of the files.
+    /// The columns asked for, in that order, rows in the order of the files.
     pub frame: DataFrame,
-    /// The digest of what was read: the file's; of several files, that of their digests in order, a line each.
-    pub digest: Digest,
+    /// The digest of each file and how many loans it holds, in order.
+    pub digests: Vec<(Digest, usize)>,
     files: Vec<(Source, Shape)>,
 }
 
 impl Loans {
-    /// Reads loan files, plain or gzip.
+    /// Reads columns of loan files, plain or gzip; others may be absent.
+    ///
+    /// Days are read as text: the reader's own dates accept several spellings and guess between them.
     ///
     /// # Errors
     /// [`LoansError`], with the first file at fault.
-    pub fn read(paths: &[PathBuf]) -> Result<Self, LoansError> {
+    pub fn read(paths: &[PathBuf], columns: &[(&'static str, Kind)]) -> Result<Self, LoansError> {
         let mut files = Vec::with_capacity(paths.len());
         let mut digests = Vec::with_capacity(paths.len());
         let mut whole: Option<DataFrame> = None;
         for path in paths {
             let source = Source::read(path)?;
             // Hashing takes one core, counting and parsing share what is left.
-            let (digest, read) = rayon::join(|| source.digest(), || read(&source));
+            let (digest, read) = rayon::join(|| source.digest(), || read(&source, columns));
             let (shape, frame) = read?;
-            digests.push(digest);
+            digests.push((digest, shape.loans));
             whole = Some(match whole {
                 Some(frames) => frames.vstack(&frame).map_err(|error| parse_error(path, &error))?,
                 None => frame,
@@ -62,11 +49,7 @@ impl Loans {
             files.push((source, shape));
         }
         let frame = whole.ok_or_else(|| LoansError::Empty("the list of inputs".into()))?;
-        let digest = match digests.as_slice() {
-            [only] => *only,
-            several => Digest::of(several.iter().map(|digest| format!("{digest}\n")).collect::<String>().as_bytes()),
-        };
-        Ok(Self { frame, digest, files })
+        Ok(Self { frame, digests, files })
     }
 
     /// Gives the file and the line that a row came from, and the text of one of its fields.
@@ -86,17 +69,17 @@ impl Loans {
     }
 }
 
-fn read(source: &Source) -> Result<(Shape, DataFrame), LoansError> {
+fn read(source: &Source, columns: &[(&'static str, Kind)]) -> Result<(Shape, DataFrame), LoansError> {
     let shape = Shape::of(source)?;
-    needed_once(&source.path, &shape.header)?;
-    let frame = parse(source, &shape)?;
+    needed_once(&source.path, &shape.header, columns)?;
+    let frame = parse(source, &shape, columns)?;
     Ok((shape, frame))
 }
 
-fn needed_once(path: &Path, header: &[String]) -> Result<(), LoansError> {
+fn needed_once(path: &Path, header: &[String], columns: &[(&str, Kind)]) -> Result<(), LoansError> {
     let times = |name: &str| header.iter().filter(|column| *column == name).count();
     let listed = |wrong: &dyn Fn(usize) -> bool| {
-        let names: Vec<_> = NEEDED.iter().filter(|(name, _)| wrong(times(name))).map(|(name, _)| *name).collect();
+        let names: Vec<_> = columns.iter().filter(|(name, _)| wrong(times(name))).map(|(name, _)| *name).collect();
         names.join(", ")
     };
     let refused = |columns, said| {
@@ -111,11 +94,11 @@ fn needed_once(path: &Path, header: &[String]) -> Result<(), LoansError> {
     }
 }
 
-fn parse(source: &Source, shape: &Shape) -> Result<DataFrame, LoansError> {
+fn parse(source: &Source, shape: &Shape, columns: &[(&'static str, Kind)]) -> Result<DataFrame, LoansError> {
     let options = CsvReadOptions::default()
         .with_has_header(true)
-        .with_schema(Some(Arc::new(schema(&shape.header))))
-        .with_columns(Some(NEEDED.iter().map(|(name, _)| PlSmallStr::from_static(name)).collect()))
+        .with_schema(Some(Arc::new(schema(&shape.header, columns))))
+        .with_columns(Some(columns.iter().map(|(name, _)| PlSmallStr::from_static(name)).collect()))
         .with_ignore_errors(true)
         .with_rechunk(true)
         .with_parse_options(CsvParseOptions::default().with_quote_char(shape.quoted.then_some(b'"')));
@@ -128,17 +111,17 @@ fn parse(source: &Source, shape: &Shape) -> Result<DataFrame, LoansError> {
         let said = format!("{} loans read from {} lines", frame.height(), shape.loans);
         return Err(LoansError::Parse { path: source.path.clone(), said });
     }
-    let names = NEEDED.map(|(name, _)| name);
-    frame.select(names).map_err(|error| parse_error(&source.path, &error))
+    frame.select(columns.iter().map(|(name, _)| *name)).map_err(|error| parse_error(&source.path, &error))
 }
 
 /// Gives the whole header's schema, so that nothing is inferred; a column not needed is named by its place, since
 /// two may share a name.
-fn schema(header: &[String]) -> Schema {
+fn schema(header: &[String], columns: &[(&'static str, Kind)]) -> Schema {
     let field = |(place, name): (usize, &String)| {
-        let needed = NEEDED.iter().find(|(needed, _)| needed == name);
+        let needed = columns.iter().find(|(needed, _)| needed == name);
         match needed {
-            Some((name, dtype)) => Field::new(PlSmallStr::from_static(name), dtype.clone()),
+            Some((name, Kind::Day)) => Field::new(PlSmallStr::from_static(name), DataType::String),
+            Some((name, kind)) => Field::new(PlSmallStr::from_static(name), dtype(*kind)),
             None => Field::new(format!("column {place}").into(), DataType::String),
         }
     };

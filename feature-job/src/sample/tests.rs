@@ -19,7 +19,7 @@ fn the_distributions_are_the_real_ones() {
     let (summary, text) = lines(20_000, SEED_DEFAULT);
     let mut lines = text.lines();
     let header: Vec<_> = lines.next().expect("a header").split(',').collect();
-    assert_eq!(header, columns::LOAN_FILE);
+    assert_eq!(header, columns::loan_file());
     let place: BTreeMap<_, _> = header.iter().zip(0..).map(|(name, place)| (*name, place)).collect();
     let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
     let get = |row: &[&'_ str], name: &str| row[place[name]].to_owned();

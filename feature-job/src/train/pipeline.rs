@@ -40,14 +40,15 @@ impl RunArgs {
         let inputs = self.input.iter().chain([&self.how.key]).map(PathBuf::as_path);
         atomic::ready(&self.features_out, &inputs.collect::<Vec<_>>())?;
         let prepared = prepare(&self.how)?;
-        let summary = build::build(&self.input, self.as_of.unwrap_or_else(Date::today), &self.features_out)?;
+        let summary =
+            build::build(&self.input, &build::Options::at(self.as_of.unwrap_or_else(Date::today)), &self.features_out)?;
         let manifest = summary.manifest;
         answer::tell(format_args!(
             "{} of {} at {} ({} left out) -> {}\n",
             answer::counted(manifest.rows, "loan"),
             answer::counted(manifest.entities, "user"),
             manifest.as_of,
-            answer::counted(manifest.excluded, "later loan"),
+            answer::counted(manifest.excluded(), "later loan"),
             self.features_out.display()
         ))?;
         train_and_tell(&self.features_out, &self.how, prepared)

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use feature_job::features::build::{self, FeaturesError, Summary};
+use feature_job::features::build::{self, FeaturesError, Options, Summary};
 use feature_job::offline::Table;
 
 pub const HEADER: &str =
@@ -41,7 +41,7 @@ impl Folder {
     }
 
     pub fn build(&self, inputs: &[PathBuf], as_of: &str) -> Result<Summary, FeaturesError> {
-        build::build(inputs, as_of.parse().expect("a day"), &self.out)
+        build::build(inputs, &Options::at(as_of.parse().expect("a day")), &self.out)
     }
 
     /// The names of what lies in the folder.
