@@ -57,8 +57,9 @@ fn loans(folder: &Path) -> PathBuf {
     match named.or_else(|| shared.exists().then(|| shared.to_owned())) {
         Some(path) => {
             println!("loans from {}", path.display());
-            let source = Source::read(&path).expect("the loan file reads");
-            std::fs::write(&csv, source.bytes()).expect("room for the unpacked file");
+            let mut source = Source::open(&path).expect("the loan file opens");
+            let mut unpacked = std::fs::File::create(&csv).expect("a file");
+            std::io::copy(&mut source, &mut unpacked).expect("room for the unpacked file");
         }
         None => {
             println!("no loan file here: a sample of {SAMPLE_USERS} users instead");

@@ -1,44 +1,31 @@
 //! The columns of a loan file and of the offline store, each named once.
 
-/// What the values of a loan file's column are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A whole number.
-    Whole,
-    /// A number with a fraction.
-    Number,
-    /// A day, as YYYY-MM-DD.
-    Day,
-    /// A text.
-    Text,
-}
-
 /// The 24 columns of a loan file, in the order that [`crate::sample`] writes them.
-pub const LOAN_FILE: [(&str, Kind); 24] = [
-    (LOAN_ID, Kind::Whole),
-    (ID, Kind::Whole),
-    (CODE_GENDER, Kind::Text),
-    (FLAG_OWN_CAR, Kind::Text),
-    ("flag_own_realty", Kind::Text),
-    ("cnt_children", Kind::Whole),
-    ("amt_income_total", Kind::Number),
-    ("name_income_type", Kind::Text),
-    ("name_education_type", Kind::Text),
-    ("name_family_status", Kind::Text),
-    (NAME_HOUSING_TYPE, Kind::Text),
-    ("days_birth", Kind::Whole),
-    ("days_employed", Kind::Whole),
-    ("flag_mobil", Kind::Whole),
-    ("flag_work_phone", Kind::Whole),
-    ("flag_phone", Kind::Whole),
-    ("flag_email", Kind::Whole),
-    ("occupation_type", Kind::Text),
-    ("cnt_fam_members", Kind::Number),
-    (STATUS, Kind::Whole),
-    (BIRTHDAY, Kind::Day),
-    (JOB_START_DATE, Kind::Day),
-    (LOAN_DATE, Kind::Day),
-    (LOAN_AMOUNT, Kind::Number),
+pub const LOAN_FILE: [&str; 24] = [
+    LOAN_ID,
+    ID,
+    CODE_GENDER,
+    FLAG_OWN_CAR,
+    "flag_own_realty",
+    "cnt_children",
+    "amt_income_total",
+    "name_income_type",
+    "name_education_type",
+    "name_family_status",
+    NAME_HOUSING_TYPE,
+    "days_birth",
+    "days_employed",
+    "flag_mobil",
+    "flag_work_phone",
+    "flag_phone",
+    "flag_email",
+    "occupation_type",
+    "cnt_fam_members",
+    STATUS,
+    BIRTHDAY,
+    JOB_START_DATE,
+    LOAN_DATE,
+    LOAN_AMOUNT,
 ];
 
 /// The loan's own id, unique in a loan file.
@@ -66,16 +53,6 @@ pub const NAME_HOUSING_TYPE: &str = "name_housing_type";
 pub const STORE_FIRST: [&str; 6] = [LOAN_ID, ID, LOAN_DATE, LOAN_AMOUNT, BIRTHDAY, JOB_START_DATE];
 /// The columns of a loan file that end an offline store: the label, and what an evaluation is sliced by.
 pub const STORE_LAST: [&str; 3] = [STATUS, CODE_GENDER, NAME_HOUSING_TYPE];
-
-/// Gives the names of a loan file's columns, in order.
-pub fn loan_file() -> [&'static str; 24] {
-    LOAN_FILE.map(|(name, _)| name)
-}
-
-/// Finds a column of a loan file.
-pub fn find(name: &str) -> Option<(&'static str, Kind)> {
-    LOAN_FILE.into_iter().find(|(column, _)| *column == name)
-}
 
 /// Gives the offline store's column that holds a feature counted from the loan's own day.
 pub fn event(feature: &str) -> String {

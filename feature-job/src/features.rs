@@ -14,17 +14,7 @@ use polars::prelude::*;
 use crate::columns;
 use plan::Plan;
 
-/// Puts checked loans in the order that features are computed in: by user, then by day.
-///
-/// # Errors
-/// Whatever the engine answers.
-pub fn sorted(loans: &DataFrame) -> PolarsResult<DataFrame> {
-    // A stable sort: loans of one day keep the order of the file.
-    let order = SortMultipleOptions::default().with_maintain_order(true);
-    loans.sort([columns::ID, columns::LOAN_DATE], order)
-}
-
-/// Computes the offline store's columns from checked loans, all loans of a user among them, as [`sorted`] leaves them.
+/// Computes the offline store's columns from checked loans, all loans of a user among them, sorted by user and day.
 ///
 /// The frame has the columns of [`Plan::loan_columns`], each with the type of [`plan::dtype`]; no loan lies after as-of.
 ///

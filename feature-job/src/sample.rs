@@ -88,7 +88,7 @@ fn zipped(users: u64, seed: u64, file: &mut File, progress: impl FnMut(u64)) -> 
 fn generate(users: u64, seed: u64, mut out: impl Write, mut progress: impl FnMut(u64)) -> io::Result<Summary> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut summary = Summary { users, loans: 0, late: 0 };
-    writeln!(out, "{}", columns::loan_file().join(","))?;
+    writeln!(out, "{}", columns::LOAN_FILE.join(","))?;
     for id in (ID_FIRST..).take(users as usize) {
         let user = User::draw(&mut rng);
         for loan in user.loans(&mut rng) {

@@ -70,7 +70,7 @@ fn every_answer_is_that_of_a_slow_join() {
         };
         let loans: Vec<Loan> = (0..rng.random_range(1..200)).map(|_| loan(&mut rng)).collect();
         let line = |(number, (id, day, amount)): (usize, &Loan)| {
-            format!("{number},{id},F,Y,Flat,0,{BIRTHDAY},{JOB_START},{},{amount}", text(*day))
+            format!("{number},{id},F,Y,With parents,0,{BIRTHDAY},{JOB_START},{},{amount}", text(*day))
         };
         let folder = Folder::new();
         let input = folder.put("loans.csv", file(&loans.iter().enumerate().map(line).collect::<Vec<_>>()));

@@ -26,7 +26,7 @@ fn view(folder: &Folder, features: &[(&str, &str, &str)]) -> PathBuf {
 }
 
 fn options(plan: Plan, as_of: &str, ages: Ages) -> Options {
-    Options { plan, as_of: as_of.parse().expect("a day"), ages }
+    Options { plan, ages, ..Options::at(as_of.parse().expect("a day")) }
 }
 
 fn column(frame: &DataFrame, name: &str) -> Vec<Option<f64>> {

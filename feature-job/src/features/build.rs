@@ -1,10 +1,11 @@
-//! From loan files to an offline store: read, check, compute, hold against the view, write.
+//! From loan files to an offline store: judge, compute, hold against the view, write, a part of the users at a time.
 
 use std::path::{Path, PathBuf};
 
+use contract::card::QualityFinding;
 use contract::date::Date;
-use contract::digest::Digest;
-use contract::view::{Ages, Feature};
+use contract::ids::FeatureName;
+use contract::view::{Ages, ValueError};
 use polars::prelude::*;
 use rayon::prelude::*;
 
@@ -12,11 +13,16 @@ use super::plan::Plan;
 use super::source::has_ages;
 use crate::atomic::{self, AtomicError};
 use crate::columns;
-use crate::loans::LoansError;
-use crate::loans::check::{self, Finding};
-use crate::loans::read::Loans;
+use crate::exit::{Code, Stop};
+use crate::loans::read::{LoanFile, Loans};
+use crate::loans::rules::Rules;
+use crate::loans::{LoansError, inputs};
 use crate::offline::manifest::{self, Manifest};
 use crate::offline::{Source, Writer};
+use crate::quality::{self, Passed, QualityError};
+
+/// How many loans are computed and stored together; a row group of the store has as many, and the rest of a user's.
+const PART_ROWS: usize = 1 << 17;
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,9 +36,9 @@ pub struct Summary {
 /// Why there is no offline store.
 #[derive(Debug, thiserror::Error)]
 pub enum FeaturesError {
-    /// A loan file is refused.
+    /// The loans do not pass.
     #[error(transparent)]
-    Loans(#[from] LoansError),
+    Quality(#[from] QualityError),
     /// No loan is known at as-of.
     #[error("all {loans} loans lie after {as_of}, the first is of {first}: choose a later --as-of")]
     AllExcluded {
@@ -43,12 +49,41 @@ pub enum FeaturesError {
         /// The earliest loan's day.
         first: Date,
     },
+    /// The view allows less than the loans' own rules do.
+    #[error("{rows} loans give `{feature}` values that the view does not allow; the first is loan {loan_id}: {error}")]
+    View {
+        /// The feature.
+        feature: FeatureName,
+        /// How many of the loans that were looked at together.
+        rows: usize,
+        /// The first of them.
+        loan_id: i64,
+        /// What is wrong with its value.
+        error: ValueError,
+    },
     /// The engine failed.
     #[error("computing the features failed: {0}")]
     Compute(#[from] PolarsError),
     /// The file cannot be written.
     #[error(transparent)]
     Write(#[from] AtomicError),
+}
+
+impl From<LoansError> for FeaturesError {
+    fn from(error: LoansError) -> Self {
+        Self::Quality(error.into())
+    }
+}
+
+impl FeaturesError {
+    /// Makes it the error of a verb, with the exit code of refused data where that is what it is.
+    pub fn stop(self) -> anyhow::Error {
+        match self {
+            Self::Quality(error) => error.stop(),
+            Self::View { .. } => Stop { code: Code::DataRefused, said: self.to_string() }.into(),
+            _ => self.into(),
+        }
+    }
 }
 
 /// What features are computed, and how.
@@ -60,100 +95,130 @@ pub struct Options {
     pub as_of: Date,
     /// What ages count from in the features' own columns.
     pub ages: Ages,
+    /// The largest share of rows that may break a rule.
+    pub rejects_max_share: f64,
+    /// The folder for the report on the loans; beside the output if none is named.
+    pub quality: Option<PathBuf>,
 }
 
 impl Options {
-    /// Takes the view of credit risk with ages as they are served.
+    /// Takes all else as it is unless told otherwise: the view of credit risk, ages as they are served.
     pub fn at(as_of: Date) -> Self {
-        Self { plan: Plan::credit_risk(), as_of, ages: Ages::AsOf }
+        Self {
+            plan: Plan::credit_risk(),
+            as_of,
+            ages: Ages::AsOf,
+            rejects_max_share: quality::REJECTS_MAX_SHARE,
+            quality: None,
+        }
     }
 }
 
-/// Computes the features of loan files, and writes them as an offline store.
+/// Computes the features of loan files, and writes them as an offline store. The loans are judged first, and a report says
+/// what was found.
 ///
 /// # Errors
-/// [`FeaturesError`]; nothing is written then.
-pub fn build(inputs: &[PathBuf], options: &Options, out: &Path) -> Result<Summary, FeaturesError> {
-    atomic::ready(out, &inputs.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
-    let Options { plan, as_of, ages } = options;
-    let loans = Loans::read(inputs, &plan.loan_columns())?;
-    tracing::debug!(loans = loans.frame.height(), "read");
-    let checked = check::check(&loans)?;
-    let sources = sources(&checked, &loans, *as_of)?;
-    let frame = known(checked, *as_of)?;
-    tracing::debug!(known = frame.height(), "checked");
-    let frame = super::compute(super::sorted(&frame)?, plan, *as_of, *ages)?;
-    tracing::debug!("computed");
-    within_view(&frame, &loans, plan)?;
-
-    let manifest = Manifest {
-        as_of: *as_of,
-        ages: *ages,
-        view: plan.view().clone(),
-        sources,
-        rows: frame.height() as u64,
-        entities: frame.column(columns::ID)?.n_unique()? as u64,
-        builder: manifest::builder(),
+/// [`FeaturesError`]; no store is written then, and the one that was there stays.
+pub fn build(names: &[PathBuf], options: &Options, out: &Path) -> Result<Summary, FeaturesError> {
+    let files = inputs::files(names)?;
+    atomic::ready(out, &files.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
+    let beside = quality::folder_beside(out);
+    let request = quality::Request {
+        files: &files,
+        kept: &options.plan.loan_columns(),
+        as_of: options.as_of,
+        folder: options.quality.as_deref().unwrap_or(&beside),
+        rejects_max_share: options.rejects_max_share,
     };
-    let nulls = frame.columns().iter().map(|column| (column.name().to_string(), column.null_count()));
-    let nulls = nulls.filter(|(_, count)| *count > 0).collect();
-    write(frame, plan, &manifest, out)?;
+    let Passed { loans, users, .. } = quality::judge(&request)?;
+
+    let days = loans.held.days(loans.place(columns::LOAN_DATE));
+    let parts = users.parts(days, options.as_of.days(), PART_ROWS);
+    if parts.is_empty() {
+        let first = days.iter().min().and_then(|day| Date::from_days(*day)).unwrap_or(options.as_of);
+        return Err(FeaturesError::AllExcluded { loans: days.len(), as_of: options.as_of, first });
+    }
+    let manifest = manifest(&loans, options, &parts);
+    let nulls = write(&loans, options, &parts, &manifest, out)?;
     Ok(Summary { manifest, nulls })
 }
 
-/// Gives what is to be said of each file; the loans after as-of are counted.
-fn sources(checked: &DataFrame, loans: &Loans, as_of: Date) -> PolarsResult<Vec<Source>> {
-    let days = checked.column(columns::LOAN_DATE)?.to_physical_repr();
-    let mut later = days.i32()?.iter().map(|day| day.is_some_and(|day| day > as_of.days()));
-    let mut source = |(digest, rows): (Digest, usize)| {
-        let excluded = later.by_ref().take(rows).filter(|later| *later).count() as u64;
-        Source { digest, rows: rows as u64, rejected: 0, excluded, findings: Vec::new() }
-    };
-    Ok(loans.digests.iter().map(|&file| source(file)).collect())
-}
-
-/// Leaves out the loans after as-of: on that day nobody knows of them.
-fn known(frame: DataFrame, as_of: Date) -> Result<DataFrame, FeaturesError> {
-    let days = frame.column(columns::LOAN_DATE)?.to_physical_repr();
-    let days = days.i32()?;
-    let mask: BooleanChunked = days.lt_eq(as_of.days());
-    if mask.any() {
-        return Ok(frame.filter(&mask)?);
+fn manifest(loans: &Loans, options: &Options, parts: &[Vec<u32>]) -> Manifest {
+    let ids = loans.held.whole(loans.place(columns::ID));
+    let users = |rows: &[u32]| rows.chunk_by(|&a, &b| ids[a as usize] == ids[b as usize]).count() as u64;
+    Manifest {
+        as_of: options.as_of,
+        ages: options.ages,
+        view: options.plan.view().clone(),
+        sources: loans.files.iter().filter_map(|file| source(file, &loans.rules)).collect(),
+        rows: parts.iter().map(|rows| rows.len() as u64).sum(),
+        entities: parts.iter().map(|rows| users(rows)).sum(),
+        builder: manifest::builder(),
     }
-    let first = days.min().and_then(Date::from_days).unwrap_or(as_of);
-    Err(FeaturesError::AllExcluded { loans: frame.height(), as_of, first })
 }
 
-/// Holds every value against the range that the view declares for it.
-fn within_view(frame: &DataFrame, loans: &Loans, plan: &Plan) -> Result<(), FeaturesError> {
-    let features = &plan.view().features;
-    let own = features.iter().map(|feature| (feature, feature.name.as_str().to_owned()));
-    let aged = features.iter().filter(|feature| has_ages(feature));
-    let named: Vec<_> = own.chain(aged.map(|feature| (feature, columns::event(feature.name.as_str())))).collect();
-    let broken = named.into_par_iter().map(|(feature, name)| out_of_range(frame, loans, feature, &name));
-    let broken: Vec<Finding> = broken.collect::<PolarsResult<Vec<_>>>()?.into_iter().flatten().collect();
-    if broken.is_empty() { Ok(()) } else { Err(LoansError::Findings(broken).into()) }
+/// Gives what is to be said of a file that was read to its end.
+fn source(file: &LoanFile, rules: &Rules) -> Option<Source> {
+    let broken = rules.list.iter().zip(&file.broken).filter(|(_, rows)| **rows > 0);
+    let findings =
+        broken.map(|(rule, &rows)| QualityFinding { rule: rule.name.clone(), column: rule.column.clone(), rows });
+    let LoanFile { digest, rows, rejected, excluded, .. } = *file;
+    Some(Source { digest: digest?, rows, rejected, excluded, findings: findings.collect() })
 }
 
-fn out_of_range(frame: &DataFrame, loans: &Loans, feature: &Feature, name: &str) -> PolarsResult<Option<Finding>> {
-    let values = frame.column(name)?.cast(&DataType::Float64)?;
-    let wrong = |value: Option<f64>| feature.check(value.unwrap_or(f64::NAN)).err();
-    let rows = values.f64()?.iter().enumerate().filter_map(|(row, value)| Some((row, wrong(value)?)));
-    let mut rows = rows.peekable();
-    let Some((row, error)) = rows.peek().cloned() else { return Ok(None) };
-    // The frame is sorted; the loan's id leads back to its line.
-    let loan = frame.column(columns::LOAN_ID)?.i64()?.get(row);
-    let line = loans.frame.column(columns::LOAN_ID)?.i64()?.iter().position(|id| id == loan);
-    let read = feature.source.column().and_then(|column| columns::find(column.as_str()));
-    let read = read.map_or(columns::LOAN_ID, |(name, _)| name);
-    let rule = format!("gives `{name}`: {error}");
-    Ok(Some(Finding::new(loans, read, rule, rows.count(), line.unwrap_or(row))))
-}
-
-fn write(frame: DataFrame, plan: &Plan, manifest: &Manifest, out: &Path) -> Result<(), FeaturesError> {
-    atomic::write(out, |file| {
-        let mut writer = Writer::new(file, plan, manifest)?;
-        writer.append(frame)?;
+/// Computes parts side by side and writes them in order, each as a row group; gives the nulls of each column.
+fn write(
+    loans: &Loans,
+    options: &Options,
+    parts: &[Vec<u32>],
+    manifest: &Manifest,
+    out: &Path,
+) -> Result<Vec<(String, usize)>, FeaturesError> {
+    let mut nulls: Vec<(String, usize)> = Vec::new();
+    atomic::write(out, |file| -> Result<(), FeaturesError> {
+        let mut writer = Writer::new(file, &options.plan, manifest)?;
+        for together in parts.chunks(rayon::current_num_threads()) {
+            let computed: Result<Vec<_>, _> = together.par_iter().map(|rows| compute(loans, options, rows)).collect();
+            for frame in computed? {
+                count_nulls(&frame, &mut nulls);
+                writer.append(frame)?;
+            }
+        }
         Ok(writer.finish()?)
-    })
+    })?;
+    nulls.retain(|(_, count)| *count > 0);
+    Ok(nulls)
+}
+
+fn compute(loans: &Loans, options: &Options, rows: &[u32]) -> Result<DataFrame, FeaturesError> {
+    let Options { plan, as_of, ages, .. } = options;
+    let frame = super::compute(loans.held.frame(loans.schema, rows)?, plan, *as_of, *ages)?;
+    within_view(&frame, plan)?;
+    Ok(frame)
+}
+
+fn count_nulls(frame: &DataFrame, nulls: &mut Vec<(String, usize)>) {
+    if nulls.is_empty() {
+        nulls.extend(frame.columns().iter().map(|column| (column.name().to_string(), 0)));
+    }
+    nulls.iter_mut().zip(frame.columns()).for_each(|((_, count), column)| *count += column.null_count());
+}
+
+/// Holds every value against the range that the view declares for it. The shipped view allows all that the rules of the
+/// loans let through; another may not.
+fn within_view(frame: &DataFrame, plan: &Plan) -> Result<(), FeaturesError> {
+    for feature in &plan.view().features {
+        let event = has_ages(feature).then(|| columns::event(feature.name.as_str()));
+        for name in [feature.name.as_str()].into_iter().chain(event.as_deref()) {
+            let values = frame.column(name)?.cast(&DataType::Float64)?;
+            let wrong = |value: Option<f64>| feature.check(value.unwrap_or(f64::NAN)).err();
+            let rows = values.f64()?.iter().enumerate().filter_map(|(row, value)| Some((row, wrong(value)?)));
+            let mut rows = rows.peekable();
+            if let Some((row, error)) = rows.peek().cloned() {
+                let loan_id = frame.column(columns::LOAN_ID)?.i64()?.get(row).unwrap_or_default();
+                return Err(FeaturesError::View { feature: feature.name.clone(), rows: rows.count(), loan_id, error });
+            }
+        }
+    }
+    Ok(())
 }

@@ -7,7 +7,8 @@ use contract::view::{FeatureKind, FeatureView, Source, ViewError};
 use polars::prelude::*;
 
 use super::source;
-use crate::columns::{self, Kind};
+use crate::columns;
+use crate::loans::schema::{Kind, Schema as LoanSchema};
 
 /// A view of which every feature can be computed.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +36,7 @@ pub enum PlanError {
         source: ViewError,
     },
     /// A source reads a column that there is not.
-    #[error("feature `{feature}` reads `{column}`, which is no column of the loan file; there are: {}", columns::loan_file().join(", "))]
+    #[error("feature `{feature}` reads `{column}`, which is no column of the loan file; there are: {}", columns::LOAN_FILE.join(", "))]
     Unknown {
         /// The feature.
         feature: FeatureName,
@@ -78,12 +79,12 @@ pub enum PlanError {
 }
 
 /// Gives the type in memory and in the offline store of a loan file's column.
-pub fn dtype(kind: Kind) -> DataType {
+pub fn dtype(kind: &Kind) -> DataType {
     match kind {
-        Kind::Whole => DataType::Int64,
-        Kind::Number => DataType::Float64,
-        Kind::Day => DataType::Date,
-        Kind::Text => DataType::String,
+        Kind::Whole { .. } => DataType::Int64,
+        Kind::Number { .. } => DataType::Float64,
+        Kind::Day { .. } => DataType::Date,
+        Kind::Category(_) => DataType::String,
     }
 }
 
@@ -108,7 +109,7 @@ impl Plan {
     /// [`PlanError`], with the first feature at fault.
     pub fn of(view: FeatureView) -> Result<Self, PlanError> {
         for feature in &view.features {
-            let whole = matches!(kind(&feature.name, &feature.source)?, Kind::Whole);
+            let whole = gives_whole(&feature.name, &feature.source)?;
             if feature.kind == FeatureKind::Int && !whole {
                 return Err(PlanError::Fractions(feature.name.clone()));
             }
@@ -124,23 +125,23 @@ impl Plan {
     }
 
     /// Gives the columns that are read from a loan file, in the file's own order.
-    pub fn loan_columns(&self) -> Vec<(&'static str, Kind)> {
+    pub fn loan_columns(&self) -> Vec<&'static str> {
         let read = |name: &str| self.view.features.iter().any(|feature| reads(&feature.source, name));
-        columns::LOAN_FILE.into_iter().filter(|(name, _)| always(name) || read(name)).collect()
+        columns::LOAN_FILE.into_iter().filter(|name| always(name) || read(name)).collect()
     }
 
     /// Gives the columns of the loan file that the offline store holds for this view beyond those it always holds; one that
     /// a feature of the same name stands for is not among them.
-    pub fn raw_columns(&self) -> Vec<(&'static str, Kind)> {
+    pub fn raw_columns(&self) -> Vec<&'static str> {
         let beyond = |name: &str| !always(name) && self.view.position(name).is_none();
-        self.loan_columns().into_iter().filter(|(name, _)| beyond(name)).collect()
+        self.loan_columns().into_iter().filter(|name| beyond(name)).collect()
     }
 
     /// Gives the names and types of the offline store's columns, in order.
     pub fn store_schema(&self) -> Schema {
-        let raw = |name: &str| columns::find(name).map(|(name, kind)| Field::new(name.into(), dtype(kind)));
+        let raw = |name: &str| kind_of(name).map(|kind| Field::new(name.into(), dtype(kind)));
         let first = columns::STORE_FIRST.iter().filter_map(|name| raw(name));
-        let beyond = self.raw_columns().into_iter().map(|(name, kind)| Field::new(name.into(), dtype(kind)));
+        let beyond = self.raw_columns().into_iter().filter_map(raw);
         let features = &self.view.features;
         let values = features.iter().map(|feature| (feature.name.as_str().to_owned(), feature.kind));
         let aged = features.iter().filter(|feature| source::has_ages(feature));
@@ -159,7 +160,7 @@ impl Plan {
             let taken = |column: &str| PlanError::Taken { feature: feature.name.clone(), column: column.to_owned() };
             let stands_for_it = matches!(&feature.source, Source::Flag { .. } | Source::Value(_))
                 && features.iter().all(|other| reads(&other.source, name) == (other.name == feature.name));
-            if always(name) || (columns::find(name).is_some() && !stands_for_it) {
+            if always(name) || (kind_of(name).is_some() && !stands_for_it) {
                 return Err(taken(name));
             }
             let event = columns::event(name);
@@ -180,9 +181,14 @@ fn reads(source: &Source, name: &str) -> bool {
     source.column().is_some_and(|column| column.as_str() == name)
 }
 
-/// Gives what the values of a feature are, and checks its column on the way.
-fn kind(feature: &FeatureName, source: &Source) -> Result<Kind, PlanError> {
-    let Some(column) = source.column() else { return Ok(Kind::Whole) };
+/// Gives the declared kind of a loan file's column.
+fn kind_of(column: &str) -> Option<&'static Kind> {
+    LoanSchema::loans().columns.iter().find(|declared| declared.name == column).map(|declared| &declared.kind)
+}
+
+/// Checks that a source can read its column, and tells whether it gives whole numbers.
+fn gives_whole(feature: &FeatureName, source: &Source) -> Result<bool, PlanError> {
+    let Some(column) = source.column() else { return Ok(true) };
     let is = match column.as_str() {
         columns::ID | columns::LOAN_ID => "an id",
         columns::STATUS => "the label",
@@ -192,25 +198,24 @@ fn kind(feature: &FeatureName, source: &Source) -> Result<Kind, PlanError> {
         return Err(PlanError::Forbidden { feature: feature.clone(), column: column.clone(), is });
     }
     let unknown = || PlanError::Unknown { feature: feature.clone(), column: column.clone() };
-    let (_, found) = columns::find(column.as_str()).ok_or_else(unknown)?;
-    let (wanted, given) = match source {
-        Source::YearsSince(_) | Source::DaysSincePrevious(_) => ([Kind::Day; 2], Kind::Whole),
-        Source::Flag { .. } => ([Kind::Text; 2], Kind::Whole),
-        Source::Mean(_) => ([Kind::Whole, Kind::Number], Kind::Number),
-        _ => ([Kind::Whole, Kind::Number], found),
+    let found = kind_of(column.as_str()).ok_or_else(unknown)?;
+    let (fits, wanted) = match source {
+        Source::YearsSince(_) | Source::DaysSincePrevious(_) => (matches!(found, Kind::Day { .. }), "days"),
+        Source::Flag { .. } => (matches!(found, Kind::Category(_)), "texts"),
+        _ => (matches!(found, Kind::Whole { .. } | Kind::Number { .. }), "numbers"),
     };
-    if wanted.contains(&found) {
-        return Ok(given);
+    if !fits {
+        let (feature, column) = (feature.clone(), column.clone());
+        return Err(PlanError::Kind { feature, column, wanted, found: words(found) });
     }
-    let (feature, column) = (feature.clone(), column.clone());
-    Err(PlanError::Kind { feature, column, wanted: words(wanted[0]), found: words(found) })
+    Ok(!matches!(source, Source::Mean(_)) && !matches!(found, Kind::Number { .. }))
 }
 
-fn words(kind: Kind) -> &'static str {
+fn words(kind: &Kind) -> &'static str {
     match kind {
-        Kind::Whole | Kind::Number => "numbers",
-        Kind::Day => "days",
-        Kind::Text => "texts",
+        Kind::Whole { .. } | Kind::Number { .. } => "numbers",
+        Kind::Day { .. } => "days",
+        Kind::Category(_) => "texts",
     }
 }
 
@@ -231,7 +236,7 @@ mod tests {
     #[test]
     fn the_shipped_view_is_planned() {
         let plan = Plan::credit_risk();
-        let names: Vec<_> = plan.loan_columns().into_iter().map(|(name, _)| name).collect();
+        let names = plan.loan_columns();
         let wanted = [
             "loan_id",
             "id",
@@ -256,7 +261,7 @@ mod tests {
     fn what_a_feature_reads_is_stored() {
         let check = |name: &str, kind: &str, source: &str, raw: &[&str]| {
             let plan = with(name, kind, source).expect(source);
-            assert_eq!(plan.raw_columns().into_iter().map(|(name, _)| name).collect::<Vec<_>>(), raw, "{source}");
+            assert_eq!(plan.raw_columns(), raw, "{source}");
         };
         check("most", "float", "{ max = \"loan_amount\" }", &[]);
         check("income", "float", "{ value = \"amt_income_total\" }", &["amt_income_total"]);
