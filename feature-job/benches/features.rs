@@ -14,8 +14,9 @@ mod measured;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use feature_job::loans::source::Source;
 use feature_job::sample;
-use measured::{Measured, median, run, shared_loans};
+use measured::{Measured, features, median, run, shared_loans};
 
 /// As many users as the real file has.
 const SAMPLE_USERS: u64 = 36_457;
@@ -58,15 +59,9 @@ fn loans(folder: &Path) -> PathBuf {
     match std::env::var_os("COUNTERSIGN_LOANS").map(PathBuf::from).or_else(shared_loans) {
         Some(path) => {
             println!("loans from {}", path.display());
-            let mut packed = std::io::BufReader::new(std::fs::File::open(&path).expect("the loan file is there"));
+            let mut source = Source::open(&path).expect("the loan file opens");
             let mut unpacked = std::fs::File::create(&csv).expect("a place for the unpacked file");
-            let gzip = path.extension().is_some_and(|extension| extension == "gz");
-            let copied = if gzip {
-                std::io::copy(&mut flate2::bufread::MultiGzDecoder::new(packed), &mut unpacked)
-            } else {
-                std::io::copy(&mut packed, &mut unpacked)
-            };
-            copied.expect("room for the unpacked file");
+            std::io::copy(&mut source, &mut unpacked).expect("room for the unpacked file");
         }
         None => {
             println!("no loan file here: a sample of {SAMPLE_USERS} users instead");
@@ -74,12 +69,6 @@ fn loans(folder: &Path) -> PathBuf {
         }
     }
     csv
-}
-
-fn features(csv: &Path, out: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_feature-job"));
-    command.args(["features", "--as-of", "2021-12-27", "--input"]).arg(csv).arg("--out").arg(out);
-    command
 }
 
 fn python_of(python: &str, name: &str, input: &Path, out: &Path) -> Command {

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 use feature_job::sample;
-use measured::run;
+use measured::{features, run};
 
 /// A user of the sample has this many loans on average.
 const LOANS_PER_USER: f64 = 21.33;
@@ -40,9 +40,9 @@ fn main() {
 }
 
 fn limited(csv: &Path, out: &Path) -> Command {
+    let job = features(csv, out);
     let mut command = Command::new("bash");
-    let job = env!("CARGO_BIN_EXE_feature-job");
-    command.args(["-c", &format!("ulimit -v {LIMIT_KIB}; exec \"$0\" \"$@\""), job]);
-    command.args(["features", "--as-of", "2021-12-27", "--input"]).arg(csv).arg("--out").arg(out);
+    command.args(["-c", &format!("ulimit -v {LIMIT_KIB}; exec \"$0\" \"$@\"")]);
+    command.arg(job.get_program()).args(job.get_args());
     command
 }

@@ -15,7 +15,6 @@ use std::time::Instant;
 
 use contract::key::PrivateKey;
 use contract::view::Ages;
-use feature_job::features::build;
 use feature_job::offline::Table;
 use feature_job::sample;
 use feature_job::train::dataset::Dataset;
@@ -32,8 +31,7 @@ const ROUNDS: usize = 5;
 fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let features = folder.path().join("features.parquet");
-    let as_of = "2021-12-27".parse().expect("a day");
-    build::build(&[loans(folder.path())], as_of, &features).expect("a fine loan file");
+    run(measured::features(&loans(folder.path()), &features)).expect("a fine loan file");
     let python = std::env::var("COUNTERSIGN_PYTHON").unwrap_or_else(|_| "python3".to_owned());
 
     let table = Table::read(&features).expect("our own file");

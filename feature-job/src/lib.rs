@@ -16,6 +16,7 @@ pub mod html;
 pub mod loans;
 pub mod offline;
 pub mod publish;
+pub mod quality;
 pub mod sample;
 pub mod score;
 pub mod train;

@@ -84,3 +84,10 @@ pub fn shared_loans() -> Option<PathBuf> {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/dataset_credit_risk.csv.gz"));
     path.exists().then(|| path.to_owned())
 }
+
+/// Gives the command that computes the features of a loan file.
+pub fn features(loans: &Path, out: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_feature-job"));
+    command.args(["features", "--as-of", "2021-12-27", "--input"]).arg(loans).arg("--out").arg(out);
+    command
+}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use contract::date::Date;
 
 use super::{HowArgs, prepare, train_and_tell};
-use crate::features::build;
+use crate::features::build::{self, FeaturesError};
 use crate::{answer, atomic};
 
 /// What `run` is asked.
@@ -17,7 +17,7 @@ Example:
   feature-job run --input loans.csv --as-of 2021-12-27 --features-out features.parquet \\
     --recipe forest --model credit-risk --key job.pem --out modules/candidates")]
 pub struct RunArgs {
-    /// Loan files, CSV or gzipped CSV; several are read in the order given
+    /// Loan files, CSV, gzipped CSV or Parquet, or patterns such as 'loans-*.csv'; several are read in the order given
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     pub input: Vec<PathBuf>,
     /// The day the features are computed for, as YYYY-MM-DD [default: today, in UTC]
@@ -40,7 +40,9 @@ impl RunArgs {
         let inputs = self.input.iter().chain([&self.how.key]).map(PathBuf::as_path);
         atomic::ready(&self.features_out, &inputs.collect::<Vec<_>>())?;
         let prepared = prepare(&self.how)?;
-        let summary = build::build(&self.input, self.as_of.unwrap_or_else(Date::today), &self.features_out)?;
+        let summary =
+            build::build(&self.input, &build::Options::at(self.as_of.unwrap_or_else(Date::today)), &self.features_out)
+                .map_err(FeaturesError::stop)?;
         let manifest = summary.manifest;
         answer::tell(format_args!(
             "{} of {} at {} ({} left out) -> {}\n",
