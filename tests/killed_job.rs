@@ -91,12 +91,15 @@ impl Verb<'_> {
             }
             killed += usize::from(ended.signal().is_some());
             changed += usize::from(found != *old);
-            left += self.hidden().len();
+            left = left.max(self.hidden().len());
         }
         #[expect(clippy::print_stdout, reason = "the figures are what this is run for")]
         {
             let verb = self.words[0];
-            println!("{verb}: {killed} of {} runs killed, {changed} had written, {left} temporary files left", kills());
+            println!(
+                "{verb}: {killed} of {} runs killed, {changed} had written, at most {left} temporary files left at a time",
+                kills()
+            );
         }
         self.restore(old);
         assert_eq!(self.whole().1, *new, "the run after all of them gives what an undisturbed one gives");
