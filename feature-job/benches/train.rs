@@ -21,7 +21,7 @@ use feature_job::train::dataset::Dataset;
 use feature_job::train::metrics::measure;
 use feature_job::train::recipe::RecipeName;
 use feature_job::train::scoring;
-use feature_job::train::split::SplitKind;
+use feature_job::train::split::{TEST_SHARE, by_rows};
 use measured::{Measured, median, run, shared_loans};
 
 const SEED: u64 = 123;
@@ -63,7 +63,7 @@ fn main() {
 /// What the rival does, by our own code.
 fn baseline(dataset: &Dataset) -> Measured {
     let start = Instant::now();
-    let split = SplitKind::Rows.split(&dataset.sample, SEED);
+    let split = by_rows(&dataset.sample.labels, TEST_SHARE, SEED);
     let recipe = RecipeName::Baseline.recipe();
     let fitted = recipe.fit(&dataset.sample.select(&split.train), SEED).expect("rows to learn from");
     let held_out = dataset.sample.select(&split.test);
