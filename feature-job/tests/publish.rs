@@ -214,6 +214,7 @@ fn a_redirect_or_an_odd_answer_stops() {
         answer("200 OK", "ok"),
         answer("200 OK", r#"{"accepted":1,"stale":0,"received":1}"#),
         answer("200 OK", r#"{"accepted":1,"stale":0,"received":3}"#),
+        answer("200 OK", &format!(r#"{}{{"accepted":3,"stale":0,"received":3}}"#, " ".repeat(100_000))),
     ] {
         let server = Server::start(vec![odd.clone()]);
         let error = Store::new().send(&server.host, 1000).expect_err("it is odd");

@@ -73,4 +73,17 @@ mod tests {
         assert!(!stale.exists());
         assert!(living.path().exists() && next.path().exists() && other.exists() && inside.exists());
     }
+
+    #[test]
+    fn runs_that_write_at_the_same_time_leave_each_others_files_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |writer: usize| {
+            let path = folder.path().join(writer.to_string());
+            (0..200).for_each(|_| {
+                make(folder.path()).expect("a file").persist(&path).expect("nobody took it");
+            });
+        };
+        std::thread::scope(|scope| (0..8).for_each(|writer| drop(scope.spawn(move || write(writer)))));
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 8);
+    }
 }

@@ -109,7 +109,8 @@ mod tests {
         checkpoints.write(&checkpoint);
         assert_eq!(checkpoints.read(), Some(checkpoint));
         let path = folder.path().join("features.parquet.publish.json");
-        for rubbish in [&b""[..], b"{}", b"\xff", &[b' '; 5000]] {
+        let padded = [fs::read(&path).expect("the checkpoint"), vec![b' '; 5000]].concat();
+        for rubbish in [&b""[..], b"{}", b"\xff", &padded] {
             fs::write(&path, rubbish).expect("a write");
             assert_eq!(checkpoints.read(), None);
         }
