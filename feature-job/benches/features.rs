@@ -1,64 +1,66 @@
-//! Features of a whole loan file, CSV to Parquet, beside what Python's libraries take for the same on this machine.
+//! From a loan file to features, every value checked, beside what DuckDB, polars and pandas take for the same.
 //!
-//! `cargo bench --profile dev --bench features` takes the file named by `COUNTERSIGN_LOANS`, or the shared one, or a
-//! sample as large. A gzipped file is unpacked first, so that all read the same CSV. Rivals run in `COUNTERSIGN_PYTHON`
-//! (`python3` by default), those that it has.
+//! `cargo bench --profile dev -p feature-job --bench features` takes the loan file named by `COUNTERSIGN_LOANS`, or the shared
+//! one, or a sample as large. A gzipped file is unpacked first, so that all read the same CSV. Rivals run in the Python that
+//! `COUNTERSIGN_PYTHON` names (`python3` by default), those that it has; [`rivals.py`](rivals.py) says what each does.
+//!
+//! All take turns, so that a machine that gets slower does so for everyone. The job's seconds are those of its whole process;
+//! a rival's begin when Python has loaded it. Memory is the most that the process had resident, looked at every few milliseconds.
 
 #![expect(clippy::print_stdout, reason = "a benchmark answers on stdout")]
 
+mod measured;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
-use feature_job::features::build;
 use feature_job::loans::source::Source;
 use feature_job::sample;
+use measured::{Measured, features, median, run, shared_loans};
 
 /// As many users as the real file has.
 const SAMPLE_USERS: u64 = 36_457;
-const RUNS: usize = 5;
+const ROUNDS: usize = 5;
+const RIVALS: [&str; 5] = ["duckdb-checked", "duckdb", "polars", "pandas", "pandas-sums"];
 
 fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let csv = loans(folder.path());
-    let bytes = std::fs::metadata(&csv).expect("the loan file is there").len();
-    let out = folder.path().join("features.parquet");
-    let as_of = "2021-12-27".parse().expect("a day");
+    let python = std::env::var("COUNTERSIGN_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let ours = folder.path().join("features.parquet");
+    let theirs = |rival: &str| folder.path().join(format!("{rival}.parquet"));
 
-    let mut rows = 0;
-    let mut seconds: Vec<f64> = (0..RUNS)
-        .map(|_| {
-            let start = Instant::now();
-            rows = build::build(std::slice::from_ref(&csv), &build::Options::at(as_of), &out)
-                .expect("a fine loan file")
-                .manifest
-                .rows;
-            start.elapsed().as_secs_f64()
-        })
-        .collect();
-    seconds.sort_by(f64::total_cmp);
-    let ours = seconds[RUNS / 2];
-    let size = std::fs::metadata(&out).expect("it was written").len();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    println!(
-        "{rows} loans, {:.0} MB of CSV to {:.1} MB of Parquet, {cores} cores",
-        bytes as f64 / 1e6,
-        size as f64 / 1e6
-    );
-    println!("feature-job  {ours:.2} s median of {RUNS}, {:.2} to {:.2}", seconds[0], seconds[RUNS - 1]);
-    rivals(&csv, &folder.path().join("rival.parquet"), ours);
+    let mut taken: Vec<Vec<Measured>> = vec![Vec::new(); RIVALS.len() + 1];
+    for _ in 0..ROUNDS {
+        taken[0].push(run(features(&csv, &ours)).expect("a fine loan file"));
+        for (rival, taken) in RIVALS.iter().zip(&mut taken[1..]) {
+            taken.extend(run(python_of(&python, rival, &csv, &theirs(rival))).ok());
+        }
+    }
+
+    let own = median(&taken[0]).expect("it ran");
+    println!("{:<16} {own}, every value checked", "feature-job");
+    for (rival, taken) in RIVALS.iter().zip(&taken[1..]) {
+        match median(taken) {
+            Some(rival_took) => {
+                let equal = run(python_of(&python, "compare", &ours, &theirs(rival)));
+                let equal = equal.map_or_else(|said| said, |compared| compared.said);
+                let times = own.seconds / rival_took.seconds;
+                println!("{rival:<16} {rival_took}; feature-job takes {times:.2} times that; {equal}");
+            }
+            None => println!("{rival:<16} absent from {python}"),
+        }
+    }
 }
 
 /// Gives an unpacked loan file.
 fn loans(folder: &Path) -> PathBuf {
-    let shared = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/dataset_credit_risk.csv.gz"));
-    let named = std::env::var_os("COUNTERSIGN_LOANS").map(PathBuf::from);
     let csv = folder.join("loans.csv");
-    match named.or_else(|| shared.exists().then(|| shared.to_owned())) {
+    match std::env::var_os("COUNTERSIGN_LOANS").map(PathBuf::from).or_else(shared_loans) {
         Some(path) => {
             println!("loans from {}", path.display());
             let mut source = Source::open(&path).expect("the loan file opens");
-            let mut unpacked = std::fs::File::create(&csv).expect("a file");
+            let mut unpacked = std::fs::File::create(&csv).expect("a place for the unpacked file");
             std::io::copy(&mut source, &mut unpacked).expect("room for the unpacked file");
         }
         None => {
@@ -69,16 +71,8 @@ fn loans(folder: &Path) -> PathBuf {
     csv
 }
 
-fn rivals(csv: &Path, out: &Path, ours: f64) {
-    let python = std::env::var("COUNTERSIGN_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/rivals.py");
-    for rival in ["duckdb", "polars", "pandas"] {
-        // A process each, so that none runs in what another left of the memory; reading its modules is not counted.
-        let answer = Command::new(&python).args([script, rival]).args([csv, out]).output();
-        let seconds = answer.ok().filter(|answer| answer.status.success());
-        match seconds.and_then(|answer| String::from_utf8_lossy(&answer.stdout).trim().parse::<f64>().ok()) {
-            Some(seconds) => println!("{rival:<12} {seconds:.2} s, {:.1} times feature-job's", seconds / ours),
-            None => println!("{rival:<12} absent from {python}"),
-        }
-    }
+fn python_of(python: &str, name: &str, input: &Path, out: &Path) -> Command {
+    let mut command = Command::new(python);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/rivals.py")).arg(name).args([input, out]);
+    command
 }

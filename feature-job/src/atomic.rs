@@ -1,8 +1,13 @@
 //! Files that appear whole or not at all, and never in the place of a device, or of what they are made from.
 
+mod output;
+mod temporary;
+
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+pub use output::Output;
 
 /// Why a file was not written.
 #[derive(Debug, thiserror::Error)]
@@ -30,17 +35,22 @@ pub fn ready(out: &Path, inputs: &[&Path]) -> Result<(), AtomicError> {
 
 /// Writes a file through `fill`: into a temporary file of the same folder, flushed to the disk, then renamed.
 ///
-/// A reader sees the old content or the new, and a run that fails leaves nothing behind. A link to a file stays a link: the
-/// file that it leads to is replaced.
+/// A reader sees the old content or the new, and a run that fails leaves nothing behind; one that is killed leaves its temporary
+/// file, which the next run in that folder removes. A link to a file stays a link: the file that it leads to is replaced.
 ///
 /// # Errors
-/// What `fill` answers, or [`AtomicError`] made into it.
-pub fn write<T, E: From<AtomicError>>(path: &Path, fill: impl FnOnce(&mut File) -> Result<T, E>) -> Result<T, E> {
+/// [`AtomicError`] where the system refuses, whatever `fill` makes of that; else what `fill` answers.
+pub fn write<T, E: From<AtomicError>>(path: &Path, fill: impl FnOnce(&mut Output) -> Result<T, E>) -> Result<T, E> {
     let real = real(path)?;
     let failed = |source| AtomicError { path: path.to_owned(), source };
     let folder = folder(&real);
-    let mut file = temporary(folder).map_err(failed)?;
-    let value = fill(file.as_file_mut())?;
+    let mut file = temporary::make(folder).map_err(failed)?;
+    let mut output = Output::new(file.as_file_mut());
+    let filled = fill(&mut output);
+    if let Some(refusal) = output.refusal() {
+        return Err(failed(refusal).into());
+    }
+    let value = filled?;
     let finish = || -> io::Result<()> {
         file.as_file_mut().flush()?;
         file.as_file().sync_all()?;
@@ -88,18 +98,6 @@ fn folder(path: &Path) -> &Path {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     }
-}
-
-fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".feature-job-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // As any file the user makes: the process's umask takes away what it should.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
 }
 
 #[cfg(test)]

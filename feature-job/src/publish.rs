@@ -1,28 +1,62 @@
-//! Sends every user's latest features to a host, in bounded batches.
+//! Sends every user's latest features to a host, in bounded batches, and goes on where an earlier run was cut off.
+//!
+//! Sending twice changes nothing, since an equal record overwrites itself. So whatever is in doubt is sent again: a batch
+//! without an answer, what followed the last checkpoint, and everything where a host turns out to have lost its data.
 
+mod checkpoint;
 mod client;
+mod host;
+mod latest;
+mod run;
 
-use contract::digest::Digest;
+use std::path::Path;
+use std::time::Duration;
+
+use contract::date::Date;
 use contract::ids::EntityId;
-use contract::record::FeatureRecord;
-use contract::view::{Ages, FeatureView};
 
-use crate::offline::Table;
+use crate::offline::OfflineError;
 
-pub use client::{Host, HostError};
+use checkpoint::Checkpoints;
+use client::Client;
+pub use client::HostError;
+pub use host::Host;
+use latest::Latest;
+use run::{Ending, Run};
 
 /// How many records a request carries unless told otherwise: some 250 KB, well within the host's bound on a body.
 pub const BATCH_RECORDS_DEFAULT: usize = 1000;
 /// The most records a request may carry, so that a body stays within any host's bound.
 pub const BATCH_RECORDS_MAX: usize = 10_000;
+/// How long a host that is not there is waited for unless told otherwise: longer than one takes to restart.
+pub const PATIENCE_DEFAULT: Duration = Duration::from_secs(60);
+/// How often a host may lose what it acknowledged before it is given up: it would lose it again.
+const LOSSES_MAX: u32 = 3;
+
+/// How to publish.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How many records a request carries.
+    pub batch_records: usize,
+    /// How long one batch is tried before the host counts as gone.
+    pub patience: Duration,
+    /// Whether to send everything, whatever an earlier run did.
+    pub restart: bool,
+}
 
 /// What the host took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
-    /// How many users were sent.
+    /// How many users were sent, those of a run that was cut off among them.
     pub users: u64,
     /// How many of them the host knew newer features of.
     pub stale: u64,
+    /// How many of them a run that was cut off had sent.
+    pub resumed: u64,
+    /// The day the features were computed for.
+    pub as_of: Date,
+    /// The first of the users; none of an empty store.
+    pub first: Option<EntityId>,
 }
 
 /// Why a publication stopped.
@@ -31,6 +65,9 @@ pub enum PublishError {
     /// The batch size is out of its bounds.
     #[error("a batch has 1 to {BATCH_RECORDS_MAX} records, not {0}")]
     Batch(usize),
+    /// The offline store cannot be read.
+    #[error(transparent)]
+    Store(#[from] OfflineError),
     /// The offline store holds a value that may not be served.
     #[error("user {id}: {said}; compute the features anew")]
     Record {
@@ -49,70 +86,52 @@ pub enum PublishError {
         /// What it said.
         source: HostError,
     },
+    /// The host lost what it had taken, again and again.
+    #[error("{0} lost what it had taken {LOSSES_MAX} times: look at its log and its data folder")]
+    Forgetful(Host),
 }
 
-/// Publishes the latest features of every user; `progress` is told how many are done.
+/// Publishes the latest features of every user; `progress` is told how many are done, and how many there are.
 ///
 /// # Errors
-/// [`PublishError`]; the batches before it stay with the host, and sending them again changes nothing.
+/// [`PublishError`]; the batches before it stay with the host, and the next run goes on behind them.
 pub fn publish(
-    table: &Table,
+    store: &Path,
     host: &Host,
-    batch_records: usize,
-    mut progress: impl FnMut(u64),
+    options: &Options,
+    mut progress: impl FnMut(u64, u64),
 ) -> Result<Summary, PublishError> {
-    if !(1..=BATCH_RECORDS_MAX).contains(&batch_records) {
-        return Err(PublishError::Batch(batch_records));
+    if !(1..=BATCH_RECORDS_MAX).contains(&options.batch_records) {
+        return Err(PublishError::Batch(options.batch_records));
     }
-    let records = records(table)?;
-    let mut summary = Summary { users: 0, stale: 0 };
-    let agent = client::agent();
-    for batch in records.chunks(batch_records) {
-        let failed = |source| PublishError::Host { taken: summary.users, users: records.len() as u64, source };
-        let answer = client::send(&agent, host, &body(batch), batch.len() as u64).map_err(failed)?;
-        summary.users += batch.len() as u64;
-        summary.stale += answer.stale;
-        progress(summary.users);
+    let latest = Latest::open(store)?;
+    let (users, first) = look_through(&latest)?;
+    let client = Client::new(host.clone(), options.patience);
+    let checkpoints = Checkpoints::beside(store);
+    let run = Run { client, checkpoints, latest, users, batch_records: options.batch_records };
+
+    let mut done = if options.restart { run.nothing() } else { run.resumed()? };
+    for _ in 0..LOSSES_MAX {
+        let resumed = done.users();
+        match run.send_behind(done, &mut progress)? {
+            Ending::Sent { users, stale } => {
+                run.checkpoints.remove();
+                return Ok(Summary { users, stale, resumed, as_of: run.latest.as_of(), first });
+            }
+            Ending::Lost => tracing::warn!("the host lost what it had taken, sending everything again"),
+        }
+        done = run.nothing();
     }
-    Ok(summary)
+    Err(PublishError::Forgetful(host.clone()))
 }
 
-/// Gives the record of every user's most recent loan, ages as the view serves them.
-///
-/// # Errors
-/// [`PublishError::Record`], where a value lies outside the view.
-pub fn records(table: &Table) -> Result<Vec<FeatureRecord>, PublishError> {
-    let view = FeatureView::credit_risk();
-    let digest = view.digest();
-    let rows = table.rows(Ages::AsOf);
-    let record = |row: usize| record(table, row, &rows[row * view.width()..][..view.width()], view, digest);
-    table.latest().into_iter().map(record).collect()
-}
-
-fn record(
-    table: &Table,
-    row: usize,
-    values: &[f64],
-    view: &FeatureView,
-    digest: Digest,
-) -> Result<FeatureRecord, PublishError> {
-    let id = table.ids[row];
-    let refused = |said: String| PublishError::Record { id, said };
-    for (feature, &value) in view.features.iter().zip(values) {
-        feature.check(value).map_err(|error| refused(error.to_string()))?;
+/// Looks at every record before the first is sent, so that a damaged store is not published by half. Gives how many there are,
+/// and whose is the first.
+fn look_through(latest: &Latest) -> Result<(u64, Option<EntityId>), PublishError> {
+    let (mut users, mut first) = (0, None);
+    for record in latest.records() {
+        first.get_or_insert(record?.entity);
+        users += 1;
     }
-    let entity = u64::try_from(id).ok().and_then(|id| EntityId::try_from(id).ok());
-    let event_time = contract::date::Date::from_days(table.event_days[row]);
-    Ok(FeatureRecord {
-        entity: entity.ok_or_else(|| refused("the id is negative".to_owned()))?,
-        event_time: event_time.ok_or_else(|| refused("the loan's day is out of the calendar".to_owned()))?,
-        as_of: table.as_of,
-        view: digest,
-        values: values.to_vec(),
-    })
-}
-
-fn body(batch: &[FeatureRecord]) -> String {
-    let view = FeatureView::credit_risk();
-    batch.iter().map(|record| record.to_json(view) + "\n").collect()
+    Ok((users, first))
 }

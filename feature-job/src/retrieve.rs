@@ -108,7 +108,7 @@ impl Format {
         }
     }
 
-    fn write(self, file: &mut std::fs::File, frame: &mut DataFrame) -> Result<(), RetrieveError> {
+    fn write(self, file: impl std::io::Write, frame: &mut DataFrame) -> Result<(), RetrieveError> {
         match self {
             Self::Csv => CsvWriter::new(file).finish(frame)?,
             Self::Parquet => {

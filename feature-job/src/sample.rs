@@ -8,7 +8,6 @@ mod draw;
 mod tables;
 mod user;
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -69,14 +68,14 @@ pub fn write(users: u64, seed: u64, out: &Path, progress: impl FnMut(u64)) -> Re
     })
 }
 
-fn plain(users: u64, seed: u64, file: &mut File, progress: impl FnMut(u64)) -> io::Result<Summary> {
+fn plain(users: u64, seed: u64, file: impl Write, progress: impl FnMut(u64)) -> io::Result<Summary> {
     let mut writer = BufWriter::with_capacity(1 << 20, file);
     let summary = generate(users, seed, &mut writer, progress)?;
     writer.flush()?;
     Ok(summary)
 }
 
-fn zipped(users: u64, seed: u64, file: &mut File, progress: impl FnMut(u64)) -> io::Result<Summary> {
+fn zipped(users: u64, seed: u64, file: impl Write, progress: impl FnMut(u64)) -> io::Result<Summary> {
     // The encoder writes no clock time and no name into its header: the same loans give the same file.
     let mut writer = BufWriter::with_capacity(1 << 20, GzEncoder::new(file, Compression::fast()));
     let summary = generate(users, seed, &mut writer, progress)?;

@@ -4,7 +4,6 @@
 //! A Parquet file: `id` i64, `loan_id` i64, `loan_date` date, `score` f64, `decision` str; one row per user (the latest loan, what a host
 //! serves) or, with `--all`, one per loan, in the order of the store. Ages count from as-of, as in what is served.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -150,7 +149,7 @@ fn write(out: &Path, card: &ModelCard, table: &Table, places: &[usize], scores: 
             Series::new("decision".into(), decisions).into(),
         ],
     )?;
-    atomic::write(out, |file: &mut File| {
+    atomic::write(out, |file| {
         ParquetWriter::new(file).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
         Ok(())
     })

@@ -33,8 +33,13 @@ pub struct Answer {
 impl Host {
     /// Starts a host on a free port; its data lie in the workshop's `data`.
     pub fn start(workshop: &Workshop) -> Self {
+        Self::start_at(workshop, "127.0.0.1:0")
+    }
+
+    /// Starts a host at an address, such as that of a host that was there before.
+    pub fn start_at(workshop: &Workshop, address: &str) -> Self {
         let mut process = countersign()
-            .args(["serve", "--listen", "127.0.0.1:0", "--modules"])
+            .args(["serve", "--listen", address, "--modules"])
             .arg(workshop.path("modules"))
             .arg("--data")
             .arg(workshop.path("data"))
@@ -83,6 +88,11 @@ impl Host {
             assert!(start.elapsed() < PATIENCE, "waited in vain until {what}: {}", answer.body);
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Gives where it listens, without the protocol.
+    pub fn address(&self) -> String {
+        self.url.trim_start_matches("http://").to_owned()
     }
 
     /// Gives the process id.

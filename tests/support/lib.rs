@@ -1,11 +1,15 @@
 //! What the end-to-end tests share: real binaries, real sockets, a temporary folder each.
 
 mod binaries;
+mod chance;
 mod host;
+mod latest;
 mod scores;
 mod workshop;
 
 pub use binaries::{countersign, feature_job};
+pub use chance::Chance;
 pub use host::{Answer, Host};
+pub use latest::{check_served, rows};
 pub use scores::{Scores, read_scores};
 pub use workshop::{Workshop, shared};

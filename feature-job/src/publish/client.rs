@@ -1,27 +1,23 @@
-//! One batch to the host: sent, sent again where that can help, and the answer read.
+//! What is asked of a host: to take a batch, and what it serves; asked again where that can help.
 
-use std::fmt;
-use std::io::Read as _;
-use std::str::FromStr;
-use std::thread;
-use std::time::Duration;
+mod answer;
 
-use serde::Deserialize;
+use std::time::{Duration, Instant};
+
+use backon::{BlockingRetryable as _, ExponentialBuilder};
+use contract::record::FeatureRecord;
 use ureq::Agent;
-use ureq::http::{Response, StatusCode, Uri};
+use ureq::http::{Response, StatusCode};
 
-/// How often a batch is sent before the host counts as gone: with the pauses below, some 12 seconds.
-const ATTEMPTS_MAX: u32 = 7;
+use super::host::Host;
+use answer::{Answer, Served};
+
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// A host flushes a batch to its disk before it answers.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// An answer is a few numbers, or a problem; more is read by nobody.
+/// An answer is a few numbers, a user's features, or a problem; more is read by nobody.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
-
-/// Where a host listens, such as `http://127.0.0.1:8080`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Host(String);
 
 /// Why a host did not take a batch.
 #[derive(Debug, thiserror::Error)]
@@ -29,13 +25,15 @@ pub enum HostError {
     /// The address is none.
     #[error("`{0}` is no host's address: write http://HOST:PORT, without a path (https is not spoken here)")]
     Address(String),
-    /// The host was not reached, or was too busy, as often as was tried.
-    #[error("{host} did not take the features in {attempts} attempts: {said}")]
+    /// The host was not reached, or was too busy, for as long as was tried.
+    #[error("{host} did not answer as it should in {attempts} attempts over {seconds} s: {said}")]
     Gone {
         /// The host.
         host: Host,
         /// How often.
         attempts: u32,
+        /// How long.
+        seconds: u64,
         /// What the last attempt got.
         said: String,
     },
@@ -59,22 +57,11 @@ pub enum HostError {
     },
 }
 
-/// What a host answers to a batch that it took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub struct Answer {
-    /// How many records it stored.
-    pub accepted: u64,
-    /// How many it left, since it has newer ones.
-    pub stale: u64,
-    /// How many it read.
-    pub received: u64,
-}
-
 impl HostError {
     /// Says what to do about it: to send again what was refused for itself would end the same.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::Gone { .. } => "run it again",
+            Self::Gone { .. } => "run it again, it goes on from there (--patience waits longer)",
             Self::Refused { status: 500.., .. } => "see the host's log, then run it again",
             Self::Refused { status: 400..500, .. } => "it would refuse the same again: mend what it names first",
             Self::Refused { .. } | Self::Answer { .. } | Self::Address(_) => "check the address given with --to",
@@ -82,107 +69,130 @@ impl HostError {
     }
 }
 
-impl FromStr for Host {
-    type Err = HostError;
-    fn from_str(text: &str) -> Result<Self, HostError> {
-        let refused = || HostError::Address(text.escape_default().to_string());
-        let uri: Uri = text.parse().map_err(|_| refused())?;
-        let plain = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/") && uri.query().is_none();
-        let named = uri.host().is_some_and(|host| !host.is_empty()) && !text.contains('@');
-        if plain && named { Ok(Self(text.trim_end_matches('/').to_owned())) } else { Err(refused()) }
+/// What became of a batch that the host took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// How many records it left, since it has newer ones.
+    pub stale: u64,
+    /// How often it was sent: after more than once, the host may be another process.
+    pub attempts: u32,
+}
+
+/// A client of one host, that keeps its connection between batches.
+pub struct Client {
+    agent: Agent,
+    host: Host,
+    patience: Duration,
+}
+
+/// An answer, read to its end.
+struct Answered {
+    status: StatusCode,
+    text: String,
+    attempts: u32,
+}
+
+/// Why an attempt gave no answer.
+enum Failure {
+    /// The next attempt may fare better.
+    Passing(String),
+    /// It would fare the same.
+    Lasting(String),
+}
+
+impl Client {
+    /// Gives a client that asks for as long as `patience` where a host is gone or busy.
+    pub fn new(host: Host, patience: Duration) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(ANSWER_TIMEOUT));
+        // A redirect would carry the features to a host that nobody named.
+        let agent = config.max_redirects(0).proxy(None).build().into();
+        Self { agent, host, patience }
     }
-}
 
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+    /// Gives the host.
+    pub fn host(&self) -> &Host {
+        &self.host
     }
-}
 
-/// Gives a client that keeps its connection between batches.
-pub fn agent() -> Agent {
-    let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(ANSWER_TIMEOUT));
-    // A redirect would carry the features to a host that nobody named.
-    config.max_redirects(0).proxy(None).build().into()
-}
+    /// Sends a batch until the host takes it, refuses it, or counts as gone.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub fn send(&self, body: &str, records: u64) -> Result<Taken, HostError> {
+        let url = format!("{}/v1/features", self.host);
+        let answered = self.ask(|| self.agent.post(&url).content_type("application/x-ndjson").send(body))?;
+        if answered.status != StatusCode::OK {
+            let Answered { status, text, .. } = answered;
+            let said = answer::problem(status, &text);
+            return Err(HostError::Refused { host: self.host.clone(), status: status.as_u16(), said });
+        }
+        match Answer::read(&answered.text, records) {
+            Ok(answer) => Ok(Taken { stale: answer.stale, attempts: answered.attempts }),
+            Err(said) => Err(HostError::Answer { host: self.host.clone(), said }),
+        }
+    }
 
-/// Sends a batch until the host takes it, refuses it, or counts as gone.
-///
-/// # Errors
-/// [`HostError`].
-pub fn send(agent: &Agent, host: &Host, body: &str, records: u64) -> Result<Answer, HostError> {
-    let mut pause = PAUSE_FIRST;
-    let mut attempt = 1;
-    loop {
-        let said = match post(agent, host, body) {
-            Ok(mut response) if again(response.status()) => problem(&mut response),
-            Ok(response) => return read(host, response, records),
-            Err(error) => error.to_string(),
+    /// Tells whether the host serves a record: this one, or a newer one of its user.
+    ///
+    /// # Errors
+    /// [`HostError`], where it does not answer.
+    pub fn serves(&self, record: &FeatureRecord) -> Result<bool, HostError> {
+        let url = format!("{}/v1/users/{}/features", self.host, record.entity);
+        let answered = self.ask(|| self.agent.get(&url).call())?;
+        let served = (answered.status == StatusCode::OK).then(|| Served::read(&answered.text)).flatten();
+        Ok(served.is_some_and(|served| served.covers(record)))
+    }
+
+    fn ask(&self, request: impl Fn() -> Result<Response<ureq::Body>, ureq::Error>) -> Result<Answered, HostError> {
+        let start = Instant::now();
+        let mut attempts = 0;
+        let attempt = || {
+            attempts += 1;
+            attempt(request())
         };
-        if attempt == ATTEMPTS_MAX {
-            return Err(HostError::Gone { host: host.clone(), attempts: ATTEMPTS_MAX, said });
+        // The same pauses on every run: there is one job to a host, so there is no crowd to scatter.
+        let pauses =
+            ExponentialBuilder::new().with_min_delay(PAUSE_FIRST).with_max_delay(PAUSE_MAX).without_max_times();
+        let answered = attempt
+            .retry(pauses)
+            .when(|failure| matches!(failure, Failure::Passing(_)) && start.elapsed() < self.patience)
+            .notify(|failure, pause| {
+                let (Failure::Passing(said) | Failure::Lasting(said)) = failure;
+                tracing::warn!(pause_ms = pause.as_millis() as u64, "the host did not answer, asking again: {said}");
+            })
+            .call();
+        let host = self.host.clone();
+        match answered {
+            Ok((status, text)) => Ok(Answered { status, text, attempts }),
+            Err(Failure::Passing(said)) => {
+                Err(HostError::Gone { host, attempts, seconds: start.elapsed().as_secs(), said })
+            }
+            Err(Failure::Lasting(said)) => Err(HostError::Answer { host, said }),
         }
-        tracing::warn!(
-            attempt,
-            pause_ms = pause.as_millis() as u64,
-            "the host did not take a batch, sending again: {said}"
-        );
-        thread::sleep(pause);
-        pause = (pause * 2).min(PAUSE_MAX);
-        attempt += 1;
     }
 }
 
-fn post(agent: &Agent, host: &Host, body: &str) -> Result<Response<ureq::Body>, ureq::Error> {
-    agent.post(format!("{host}/v1/features")).content_type("application/x-ndjson").send(body)
-}
-
-/// Whether the host may take later what it does not take now.
-fn again(status: StatusCode) -> bool {
-    matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
-}
-
-fn read(host: &Host, mut response: Response<ureq::Body>, records: u64) -> Result<Answer, HostError> {
-    if response.status() != StatusCode::OK {
-        let status = response.status().as_u16();
-        return Err(HostError::Refused { host: host.clone(), status, said: problem(&mut response) });
-    }
-    let odd = |said: String| HostError::Answer { host: host.clone(), said };
-    let text = text(&mut response);
-    let answer: Answer = serde_json::from_str(&text).map_err(|error| odd(format!("{error} in `{}`", short(&text))))?;
-    let Answer { accepted, stale, received } = answer;
-    if received == records && accepted.checked_add(stale) == Some(records) {
-        Ok(answer)
-    } else {
-        Err(odd(format!("{records} records were sent, {received} received, {accepted} accepted, {stale} stale")))
-    }
-}
-
-/// Gives the host's own words from its problem+json, or the start of whatever it sent.
-fn problem(response: &mut Response<ureq::Body>) -> String {
-    #[derive(Deserialize)]
-    struct Problem {
-        title: Option<String>,
-        detail: Option<String>,
-    }
-    let (status, text) = (response.status().as_u16(), text(response));
-    match serde_json::from_str::<Problem>(&text) {
-        Ok(Problem { title, detail }) if title.is_some() || detail.is_some() => {
-            let words: Vec<_> = [title, detail].into_iter().flatten().map(|words| short(&words)).collect();
-            format!("{} ({status})", words.join(": "))
+/// Reads an answer to its end, and tells what may pass from what will not.
+fn attempt(response: Result<Response<ureq::Body>, ureq::Error>) -> Result<(StatusCode, String), Failure> {
+    let mut response = response.map_err(|error| match error {
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) | ureq::Error::Http(_) => {
+            Failure::Lasting(format!("it does not speak HTTP as hosts do ({error})"))
         }
-        _ => format!("status {status} {}", short(&text)).trim_end().to_owned(),
-    }
+        error => Failure::Passing(error.to_string()),
+    })?;
+    let status = response.status();
+    let text = answer::text(&mut response, ANSWER_BYTES_MAX).map_err(|error| Failure::Passing(error.to_string()))?;
+    if passes(status) { Err(Failure::Passing(answer::problem(status, &text))) } else { Ok((status, text)) }
 }
 
-fn text(response: &mut Response<ureq::Body>) -> String {
-    let mut bytes = Vec::new();
-    // What was read before a connection broke still tells something.
-    let _ = response.body_mut().as_reader().take(ANSWER_BYTES_MAX).read_to_end(&mut bytes);
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Another machine's words, fit for a terminal.
-fn short(words: &str) -> String {
-    words.chars().take(500).flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+/// Whether the host may take later what it does not take now; the gateway's answers stand for a host that restarts behind one.
+fn passes(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::REQUEST_TIMEOUT
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::GATEWAY_TIMEOUT
+    )
 }
