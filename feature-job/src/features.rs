@@ -1,8 +1,10 @@
 //! The features of a view, computed from checked loans.
 //!
 //! [`plan`] holds a view against the columns there are, [`source`] makes each feature's source one expression, and
-//! [`build`] runs them from loan files to an offline store.
+//! [`build`] runs them from loan files to an offline store, on top of one that is there if asked
+//! ([`base`]).
 
+pub mod base;
 pub mod build;
 pub mod plan;
 pub mod source;

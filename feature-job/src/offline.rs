@@ -5,7 +5,7 @@
 //! ([`crate::features::plan::Plan::store_schema`]): what the loan is and what it is computed from ([`STORE_FIRST`], then the
 //! columns that only this view reads), the features in the view's order, the ages once more as `_event`, counted from the
 //! loan's own day, and the label with what an evaluation is sliced by ([`STORE_LAST`]). What a feature's own column of ages
-//! counts from, and what the file was made from, stands in its key-value metadata ([`Manifest`]).
+//! counts from stands in its key-value metadata ([`Content`]); what loan files it was made from stands beside it ([`Manifest`]).
 //!
 //! [`Writer`] writes it, [`Reader`] reads it a row group at a time, [`Table`] holds it whole for training.
 //!
@@ -13,6 +13,7 @@
 //! [`STORE_LAST`]: crate::columns::STORE_LAST
 
 mod column;
+pub mod content;
 mod error;
 mod latest;
 pub mod manifest;
@@ -20,6 +21,7 @@ mod reader;
 mod table;
 mod writer;
 
+pub use content::Content;
 pub use error::OfflineError;
 pub use latest::{Latest, latest};
 pub use manifest::{Manifest, Source};

@@ -9,7 +9,7 @@ mod host;
 mod latest;
 mod run;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use contract::date::Date;
@@ -68,6 +68,11 @@ pub enum PublishError {
     /// The offline store cannot be read.
     #[error(transparent)]
     Store(#[from] OfflineError),
+    /// The offline store counts ages otherwise than they are served.
+    #[error(
+        "{0} counts ages from each loan's own day, and hosts serve them as of a day: compute the features without `--ages event`"
+    )]
+    Ages(PathBuf),
     /// The offline store holds a value that may not be served.
     #[error("user {id}: {said}; compute the features anew")]
     Record {

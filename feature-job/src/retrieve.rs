@@ -80,7 +80,7 @@ pub fn retrieve(entities: &Path, features: &Path, out: &Path, ages: Ages) -> Res
         return Err(RetrieveError::Taken { path: entities.to_owned(), column: column.to_owned() });
     }
     let joined = join::join(&spine, &reader, ages)?;
-    let as_of = reader.manifest().as_of;
+    let as_of = reader.content().as_of;
     let summary = Summary {
         rows: spine.ids.len() as u64,
         missing: joined.column(columns::LOAN_DATE)?.null_count() as u64,

@@ -97,7 +97,7 @@ fn a_foreign_or_damaged_offline_store_is_refused() {
     let place = bytes.windows(key.len()).position(|window| window == key).expect("the manifest's first key");
     let mut foreign = bytes.clone();
     foreign[place] = b'x';
-    assert!(matches!(Table::read(&folder.put("foreign", foreign)), Err(OfflineError::Manifest { .. })));
+    assert!(matches!(Table::read(&folder.put("foreign", foreign)), Err(OfflineError::Content { .. })));
 }
 
 #[test]

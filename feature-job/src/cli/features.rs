@@ -27,12 +27,17 @@ file that was there stays. The report is written beside the output, into feature
 built-in one. --ages event counts ages from each loan's own day, which suits a look at old loans; a host is served the
 ages as of a day, and `publish` takes no other.
 
+--since extends a store by new loans, and gives the bytes that a full run over all the files would have given. Loans that the
+store has are left out, so that a file may be passed again; with other values they are refused. Where the store left out loans
+after its own as-of and as-of moves on, the files that they stand in are to be passed again.
+
 Examples:
   feature-job features --input loans.csv --out features.parquet
   feature-job features --input loans.csv.gz --as-of 2020-06-30 --out features.parquet
   feature-job features --input 2019.csv 2020.csv.gz --as-of 2021-12-27 --out features.parquet
   feature-job features --input 'loans-*.parquet' --rejects-max-share 0 --out features.parquet
-  feature-job features --input loans.csv --view my-view.toml --ages event --out my-features.parquet")]
+  feature-job features --input loans.csv --view my-view.toml --ages event --out my-features.parquet
+  feature-job features --since features.parquet --input new-loans.csv --out features.parquet")]
 pub struct Args {
     /// Loan files, CSV, gzipped CSV or Parquet, or patterns such as 'loans-*.csv'; several are read in the order given
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
@@ -49,6 +54,9 @@ pub struct Args {
     /// The Parquet file to write; replaced whole if it is there
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// An offline store to extend by the loans of --input that it does not have; may be the one that is written
+    #[arg(long, value_name = "STORE")]
+    since: Option<PathBuf>,
     /// The folder for the report on the loans [default: beside the output, with the ending .quality]
     #[arg(long, value_name = "DIR")]
     quality: Option<PathBuf>,
@@ -65,6 +73,7 @@ impl Args {
         let spinner = progress::spinner("computing features");
         let options = build::Options {
             plan,
+            since: self.since,
             ages: self.ages.into(),
             as_of: self.as_of.unwrap_or_else(Date::today),
             rejects_max_share: self.rejects_max_share,

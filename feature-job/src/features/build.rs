@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use contract::card::QualityFinding;
 use contract::date::Date;
+use contract::digest::HashingWriter;
 use contract::ids::FeatureName;
 use contract::view::{Ages, ValueError};
 use polars::prelude::*;
 use rayon::prelude::*;
 
+use super::base::{self, Base, BaseError};
 use super::plan::Plan;
 use super::source::has_ages;
 use crate::atomic::{self, AtomicError};
@@ -16,9 +18,9 @@ use crate::columns;
 use crate::exit::{Code, Stop};
 use crate::loans::read::{LoanFile, Loans};
 use crate::loans::rules::Rules;
+use crate::loans::users::Users;
 use crate::loans::{LoansError, inputs};
-use crate::offline::manifest::{self, Manifest};
-use crate::offline::{Source, Writer};
+use crate::offline::{Content, Manifest, Source, Writer};
 use crate::quality::{self, Passed, QualityError};
 
 /// How many loans are computed and stored together; a row group of the store has as many, and the rest of a user's.
@@ -29,9 +31,12 @@ const PART_ROWS: usize = 1 << 17;
 pub struct Summary {
     /// What the file says about itself.
     pub manifest: Manifest,
-    /// How many values are null, for each column that has any.
-    pub nulls: Vec<(String, usize)>,
+    /// The columns that have nulls.
+    pub nulls: Nulls,
 }
+
+/// How many values are null, for each column.
+pub type Nulls = Vec<(String, usize)>;
 
 /// Why there is no offline store.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +44,9 @@ pub enum FeaturesError {
     /// The loans do not pass.
     #[error(transparent)]
     Quality(#[from] QualityError),
+    /// The store that was to be extended does not go with what is asked, or with the new loans.
+    #[error(transparent)]
+    Base(#[from] BaseError),
     /// No loan is known at as-of.
     #[error("all {loans} loans lie after {as_of}, the first is of {first}: choose a later --as-of")]
     AllExcluded {
@@ -81,6 +89,9 @@ impl FeaturesError {
         match self {
             Self::Quality(error) => error.stop(),
             Self::View { .. } => Stop { code: Code::DataRefused, said: self.to_string() }.into(),
+            Self::Base(error) if error.is_of_the_data() => {
+                Stop { code: Code::DataRefused, said: error.to_string() }.into()
+            }
             _ => self.into(),
         }
     }
@@ -95,6 +106,8 @@ pub struct Options {
     pub as_of: Date,
     /// What ages count from in the features' own columns.
     pub ages: Ages,
+    /// The store to extend by the loans that it does not have; none computes anew.
+    pub since: Option<PathBuf>,
     /// The largest share of rows that may break a rule.
     pub rejects_max_share: f64,
     /// The folder for the report on the loans; beside the output if none is named.
@@ -108,6 +121,7 @@ impl Options {
             plan: Plan::credit_risk(),
             as_of,
             ages: Ages::AsOf,
+            since: None,
             rejects_max_share: quality::REJECTS_MAX_SHARE,
             quality: None,
         }
@@ -122,6 +136,7 @@ impl Options {
 pub fn build(names: &[PathBuf], options: &Options, out: &Path) -> Result<Summary, FeaturesError> {
     let files = inputs::files(names)?;
     atomic::ready(out, &files.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
+    let base = options.since.as_deref().map(|store| Base::open(store, options)).transpose()?;
     let beside = quality::folder_beside(out);
     let request = quality::Request {
         files: &files,
@@ -130,7 +145,13 @@ pub fn build(names: &[PathBuf], options: &Options, out: &Path) -> Result<Summary
         folder: options.quality.as_deref().unwrap_or(&beside),
         rejects_max_share: options.rejects_max_share,
     };
-    let Passed { loans, users, .. } = quality::judge(&request)?;
+    let Passed { mut loans, mut users, .. } = quality::judge(&request)?;
+    let mut sources: Vec<_> = loans.files.iter().filter_map(|file| source(file, &loans.rules)).collect();
+    if let Some(base) = base {
+        sources = base.extend(&mut loans, sources)?;
+        users = Users::of(loans.held.whole(loans.place(columns::ID)));
+        base::attributes_kept(&loans, &users)?;
+    }
 
     let days = loans.held.days(loans.place(columns::LOAN_DATE));
     let parts = users.parts(days, options.as_of.days(), PART_ROWS);
@@ -138,22 +159,21 @@ pub fn build(names: &[PathBuf], options: &Options, out: &Path) -> Result<Summary
         let first = days.iter().min().and_then(|day| Date::from_days(*day)).unwrap_or(options.as_of);
         return Err(FeaturesError::AllExcluded { loans: days.len(), as_of: options.as_of, first });
     }
-    let manifest = manifest(&loans, options, &parts);
-    let nulls = write(&loans, options, &parts, &manifest, out)?;
+    let (manifest, nulls) = write(&loans, options, &parts, sources, out)?;
+    // Until here the manifest of the store that was there stood in it as well.
+    manifest.settle(out)?;
     Ok(Summary { manifest, nulls })
 }
 
-fn manifest(loans: &Loans, options: &Options, parts: &[Vec<u32>]) -> Manifest {
+fn content(loans: &Loans, options: &Options, parts: &[Vec<u32>]) -> Content {
     let ids = loans.held.whole(loans.place(columns::ID));
     let users = |rows: &[u32]| rows.chunk_by(|&a, &b| ids[a as usize] == ids[b as usize]).count() as u64;
-    Manifest {
+    Content {
         as_of: options.as_of,
         ages: options.ages,
         view: options.plan.view().clone(),
-        sources: loans.files.iter().filter_map(|file| source(file, &loans.rules)).collect(),
         rows: parts.iter().map(|rows| rows.len() as u64).sum(),
         entities: parts.iter().map(|rows| users(rows)).sum(),
-        builder: manifest::builder(),
     }
 }
 
@@ -166,17 +186,20 @@ fn source(file: &LoanFile, rules: &Rules) -> Option<Source> {
     Some(Source { digest: digest?, rows, rejected, excluded, findings: findings.collect() })
 }
 
-/// Computes parts side by side and writes them in order, each as a row group; gives the nulls of each column.
+/// Computes parts side by side and writes them in order, each as a row group; gives the manifest, which is announced beside
+/// the store before the store is put in its place, and the nulls of each column.
 fn write(
     loans: &Loans,
     options: &Options,
     parts: &[Vec<u32>],
-    manifest: &Manifest,
+    sources: Vec<Source>,
     out: &Path,
-) -> Result<Vec<(String, usize)>, FeaturesError> {
-    let mut nulls: Vec<(String, usize)> = Vec::new();
-    atomic::write(out, |file| -> Result<(), FeaturesError> {
-        let mut writer = Writer::new(file, &options.plan, manifest)?;
+) -> Result<(Manifest, Nulls), FeaturesError> {
+    let content = content(loans, options, parts);
+    let mut nulls = Nulls::new();
+    let manifest = atomic::write(out, |file| -> Result<Manifest, FeaturesError> {
+        let mut file = HashingWriter::new(file);
+        let mut writer = Writer::new(&mut file, &options.plan, &content)?;
         for together in parts.chunks(rayon::current_num_threads()) {
             let computed: Result<Vec<_>, _> = together.par_iter().map(|rows| compute(loans, options, rows)).collect();
             for frame in computed? {
@@ -184,10 +207,13 @@ fn write(
                 writer.append(frame)?;
             }
         }
-        Ok(writer.finish()?)
+        writer.finish()?;
+        let manifest = Manifest::of(&content, file.finish(), sources);
+        manifest.announce(out)?;
+        Ok(manifest)
     })?;
     nulls.retain(|(_, count)| *count > 0);
-    Ok(nulls)
+    Ok((manifest, nulls))
 }
 
 fn compute(loans: &Loans, options: &Options, rows: &[u32]) -> Result<DataFrame, FeaturesError> {
@@ -197,7 +223,7 @@ fn compute(loans: &Loans, options: &Options, rows: &[u32]) -> Result<DataFrame, 
     Ok(frame)
 }
 
-fn count_nulls(frame: &DataFrame, nulls: &mut Vec<(String, usize)>) {
+fn count_nulls(frame: &DataFrame, nulls: &mut Nulls) {
     if nulls.is_empty() {
         nulls.extend(frame.columns().iter().map(|column| (column.name().to_string(), 0)));
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use contract::digest::Digest;
 use polars::prelude::PolarsError;
 
-use super::manifest::ManifestError;
+use super::content::ContentError;
 use crate::features::plan::PlanError;
 
 /// Why a file is no offline store, or not the one that is needed.
@@ -29,13 +29,13 @@ pub enum OfflineError {
     },
     /// The file is Parquet, but not from `feature-job features`.
     #[error("{path} is no offline store: {source}; write it with `feature-job features`")]
-    Manifest {
+    Content {
         /// The file.
         path: PathBuf,
         /// What its metadata lacks.
-        source: ManifestError,
+        source: ContentError,
     },
-    /// The view in the file's manifest cannot be computed by this program.
+    /// The file's view cannot be computed by this program.
     #[error("{path} follows a feature view that this program cannot compute: {source}")]
     Plan {
         /// The file.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use contract::digest::Digest;
 use polars::prelude::*;
 
-use super::{Manifest, OfflineError};
+use super::{Content, Manifest, OfflineError};
 use crate::features::plan::Plan;
 
 /// An offline store that is open; the file stays the same one, whatever is put in its place meanwhile.
@@ -17,7 +17,7 @@ pub struct Reader {
     path: PathBuf,
     file: File,
     metadata: FileMetadataRef,
-    manifest: Manifest,
+    content: Content,
     plan: Plan,
 }
 
@@ -31,10 +31,10 @@ impl Reader {
         let file = File::open(path).map_err(read)?;
         let mut reader = ParquetReader::new(file.try_clone().map_err(read)?);
         let metadata = guarded(path, || reader.get_metadata().cloned())?;
-        let manifest = manifest(path, &metadata)?;
-        let planned = Plan::of(manifest.view.clone());
+        let content = content(path, &metadata)?;
+        let planned = Plan::of(content.view.clone());
         let plan = planned.map_err(|source| OfflineError::Plan { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), file, metadata, manifest, plan })
+        Ok(Self { path: path.to_owned(), file, metadata, content, plan })
     }
 
     /// Gives the file's path.
@@ -42,9 +42,17 @@ impl Reader {
         &self.path
     }
 
-    /// Gives what the file says about itself.
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+    /// Gives what the file says it holds.
+    pub fn content(&self) -> &Content {
+        &self.content
+    }
+
+    /// Reads where the store comes from, if that stands beside it.
+    ///
+    /// # Errors
+    /// [`OfflineError::Read`], where the store itself does not read.
+    pub fn manifest(&self) -> Result<Option<Manifest>, OfflineError> {
+        Ok(Manifest::beside(&self.path, self.digest()?))
     }
 
     /// Gives the file's view, planned.
@@ -57,7 +65,7 @@ impl Reader {
     /// # Errors
     /// [`OfflineError::View`].
     pub fn follows_own_view(self) -> Result<Self, OfflineError> {
-        follows_own_view(&self.path, &self.manifest)?;
+        follows_own_view(&self.path, &self.content)?;
         Ok(self)
     }
 
@@ -110,15 +118,15 @@ pub fn guarded<T>(path: &Path, decode: impl FnOnce() -> PolarsResult<T>) -> Resu
         .map_err(|source| OfflineError::Parquet { path: path.to_owned(), source })
 }
 
-/// Reads the manifest of a file.
-pub fn manifest(path: &Path, metadata: &FileMetadataRef) -> Result<Manifest, OfflineError> {
+/// Reads what a file says it holds.
+pub fn content(path: &Path, metadata: &FileMetadataRef) -> Result<Content, OfflineError> {
     let pairs = metadata.key_value_metadata().as_deref().unwrap_or_default();
     let find = |key: &str| pairs.iter().find(|pair| pair.key == key)?.value.as_deref();
-    Manifest::from_pairs(find).map_err(|source| OfflineError::Manifest { path: path.to_owned(), source })
+    Content::from_pairs(find).map_err(|source| OfflineError::Content { path: path.to_owned(), source })
 }
 
-/// Checks that a manifest's view is the one that ships with the project.
-pub fn follows_own_view(path: &Path, manifest: &Manifest) -> Result<(), OfflineError> {
-    let (found, wanted) = (manifest.view.digest(), Plan::credit_risk().view().digest());
+/// Checks that a store's view is the one that ships with the project.
+pub fn follows_own_view(path: &Path, content: &Content) -> Result<(), OfflineError> {
+    let (found, wanted) = (content.view.digest(), Plan::credit_risk().view().digest());
     if found == wanted { Ok(()) } else { Err(OfflineError::View { path: path.to_owned(), found, wanted }) }
 }

@@ -11,8 +11,9 @@ use polars::prelude::*;
 
 use super::OfflineError;
 use super::column::Column;
+use super::content::Content;
 use super::manifest::Manifest;
-use super::reader::{follows_own_view, guarded, manifest};
+use super::reader::{content, follows_own_view, guarded};
 use crate::columns;
 use crate::features::source::{has_ages, whole_years};
 
@@ -35,8 +36,10 @@ pub struct Table {
     pub as_of: Date,
     /// The digest of the whole file.
     pub digest: Digest,
-    /// What the file says about itself.
-    pub manifest: Manifest,
+    /// What the file says it holds.
+    pub content: Content,
+    /// Where it comes from, if that stands beside the file.
+    pub manifest: Option<Manifest>,
     /// The features' columns; ages as of the store's day.
     values: BTreeMap<String, Vec<f64>>,
     /// The ages once more, from the loan's own day.
@@ -62,8 +65,8 @@ impl Table {
         let bytes = std::fs::read(path).map_err(|source| OfflineError::Read { path: path.to_owned(), source })?;
         let digest = Digest::of(&bytes);
         let mut reader = ParquetReader::new(Cursor::new(bytes));
-        let manifest = manifest(path, guarded(path, || reader.get_metadata())?)?;
-        follows_own_view(path, &manifest)?;
+        let content = content(path, guarded(path, || reader.get_metadata())?)?;
+        follows_own_view(path, &content)?;
         let frame = guarded(path, || reader.set_rechunk(true).finish())?;
 
         let column = |name| Column::of(path, &frame, name);
@@ -78,13 +81,13 @@ impl Table {
         let labels = labels.ok_or_else(|| column(columns::STATUS).refuse("holds other labels than 0 and 1"))?;
 
         let (mut values, mut event_values) = (BTreeMap::new(), BTreeMap::new());
-        for feature in &manifest.view.features {
+        for feature in &content.view.features {
             let name = feature.name.as_str();
-            let value = match (&feature.source, manifest.ages) {
+            let value = match (&feature.source, content.ages) {
                 // The store's own column counts from the loan; what is served counts from as-of.
                 (Source::YearsSince(from), Ages::Event) => {
                     let days = column(from.as_str()).days_or_missing()?;
-                    let years = days.into_iter().map(|day| whole_years(day, manifest.as_of.days()));
+                    let years = days.into_iter().map(|day| whole_years(day, content.as_of.days()));
                     years.map(|years| years.map_or(f64::NAN, f64::from)).collect()
                 }
                 _ => column(name).floats()?,
@@ -100,11 +103,12 @@ impl Table {
             labels,
             gender: column(columns::CODE_GENDER).category()?,
             housing: column(columns::NAME_HOUSING_TYPE).category()?,
-            as_of: manifest.as_of,
+            as_of: content.as_of,
             ids,
             event_days,
             digest,
-            manifest,
+            manifest: Manifest::beside(path, digest),
+            content,
             values,
             event_values,
         })

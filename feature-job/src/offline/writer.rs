@@ -5,12 +5,12 @@ use std::io::Write;
 use polars::prelude::*;
 use polars_io::parquet::write::BatchedWriter;
 
-use super::Manifest;
+use super::Content;
 use crate::features::plan::Plan;
 
 /// An offline store on its way to a file: zstd, with statistics, so that a reader can skip what it does not look for.
 ///
-/// The bytes depend on the manifest, on the rows, and on how they were divided into groups, and on nothing else.
+/// The bytes depend on the content, and on how the rows were divided into groups, and on nothing else.
 pub struct Writer<W: Write> {
     inner: BatchedWriter<W>,
     schema: SchemaRef,
@@ -19,18 +19,18 @@ pub struct Writer<W: Write> {
 }
 
 impl<W: Write> Writer<W> {
-    /// Begins a file that says of itself what the manifest says.
+    /// Begins a file that says what it will hold.
     ///
     /// # Errors
     /// Whatever the engine answers.
-    pub fn new(file: W, plan: &Plan, manifest: &Manifest) -> PolarsResult<Self> {
+    pub fn new(file: W, plan: &Plan, content: &Content) -> PolarsResult<Self> {
         let schema = plan.store_schema();
         let inner = ParquetWriter::new(file)
             .with_compression(ParquetCompression::Zstd(None))
             .with_statistics(StatisticsOptions::default())
-            .with_key_value_metadata(Some(KeyValueMetadata::from_static(manifest.pairs())))
+            .with_key_value_metadata(Some(KeyValueMetadata::from_static(content.pairs())))
             .batched(&schema)?;
-        Ok(Self { inner, schema: schema.into(), rows: 0, rows_wanted: manifest.rows })
+        Ok(Self { inner, schema: schema.into(), rows: 0, rows_wanted: content.rows })
     }
 
     /// Appends rows as one row group; they come after those before, in order of user and day.
@@ -48,7 +48,7 @@ impl<W: Write> Writer<W> {
     /// Ends the file.
     ///
     /// # Errors
-    /// Where the rows are not as many as the manifest says, or the file does not take its end.
+    /// Where the rows are not as many as was said, or the file does not take its end.
     pub fn finish(self) -> PolarsResult<()> {
         polars_ensure!(
             self.rows == self.rows_wanted,
