@@ -1,7 +1,8 @@
 //! Training: features to a judged, proven and signed candidate.
 //!
 //! Read in this order: what is learned from ([`dataset`], [`rows`], [`split`]), the [`recipes`] and what they are made of
-//! ([`smote`], [`trees`], [`deep`], [`regression`]), how a model is judged ([`evaluate`], [`metrics`]), and what is written
+//! ([`smote`], [`trees`], [`deep`], [`regression`]), how a model is judged ([`evaluate`], [`metrics`], [`bootstrap`], [`slices`],
+//! [`fairness`]), and what is written
 //! ([`candidate`], with its [`proof`]).
 //!
 //! The model that goes into the module is the one fitted on the training part of the recipe's first split: the very
@@ -9,10 +10,13 @@
 //! carry figures that were never measured on it. Everything random comes from the one seed: the same features, recipe,
 //! seed and key give the same bytes.
 
+pub mod bins;
+pub mod bootstrap;
 pub mod candidate;
 pub mod dataset;
 pub mod deep;
 pub mod evaluate;
+pub mod fairness;
 pub mod golden;
 pub mod histogram;
 pub mod metrics;
@@ -24,6 +28,7 @@ pub mod recipes;
 pub mod regression;
 pub mod rows;
 pub mod scoring;
+pub mod slices;
 pub mod smote;
 pub mod split;
 pub mod summary;

@@ -47,7 +47,7 @@ impl Recipe for Baseline {
     }
 
     fn splits(&self) -> &'static [SplitKind] {
-        &[SplitKind::Rows, SplitKind::Users, SplitKind::Time]
+        &[SplitKind::Rows, SplitKind::Users, SplitKind::Time, SplitKind::UsersTime]
     }
 
     fn parameters(&self) -> BTreeMap<String, Value> {

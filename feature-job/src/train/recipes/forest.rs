@@ -43,7 +43,7 @@ impl Recipe for Forest {
     }
 
     fn splits(&self) -> &'static [SplitKind] {
-        &[SplitKind::Users, SplitKind::Time]
+        &[SplitKind::Users, SplitKind::Time, SplitKind::UsersTime]
     }
 
     fn parameters(&self) -> BTreeMap<String, Value> {

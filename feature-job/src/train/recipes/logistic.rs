@@ -39,7 +39,7 @@ impl Recipe for Logistic {
     }
 
     fn splits(&self) -> &'static [SplitKind] {
-        &[SplitKind::Users, SplitKind::Time]
+        &[SplitKind::Users, SplitKind::Time, SplitKind::UsersTime]
     }
 
     fn parameters(&self) -> BTreeMap<String, Value> {
