@@ -233,7 +233,7 @@ fn between(lower: f64, higher: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use guest_model::{Family, Model, Scorer};
+    use guest_model::{Calibration, Family, Model, Scorer};
 
     use super::*;
 
@@ -265,7 +265,8 @@ mod tests {
         for node in forest.trees.iter().flat_map(|tree| &tree.nodes) {
             assert!(!matches!(node, TreeNode::Leaf { value } if *value != 0.0 && *value != 1.0));
         }
-        let model = Model { imputation: vec![0.0; 3], family: Family::Forest(forest) };
+        let (family, calibration) = (Family::Forest(forest), Calibration::None);
+        let model = Model { imputation: vec![0.0; 3], family, calibration };
         let scores = Scorer::new(&model).expect("a forest").score(rows.values()).expect("rows");
         let right = scores.iter().zip(&labels).filter(|&(&score, &label)| (score >= 0.5) == (label == 1)).count();
         assert!(right > 2_900, "{right}");

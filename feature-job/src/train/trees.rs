@@ -172,7 +172,7 @@ struct NodeMirror {
 
 #[cfg(test)]
 mod tests {
-    use guest_model::{Family, Model, Scorer};
+    use guest_model::{Calibration, Family, Model, Scorer};
 
     use super::*;
 
@@ -188,6 +188,10 @@ mod tests {
         (rows, labels)
     }
 
+    fn model(forest: Forest) -> Model {
+        Model { imputation: vec![0.0; 3], family: Family::Forest(forest), calibration: Calibration::None }
+    }
+
     #[test]
     fn our_walk_is_smartcores() {
         let (rows, labels) = made_up(2_000);
@@ -200,7 +204,7 @@ mod tests {
             let wanted = grown.predict(&matrix).expect("predicts");
             let forest = Forest { trees: trees(&grown).expect("reads out") };
             assert_eq!(forest.trees.len(), 3);
-            let model = Model { imputation: vec![f64::NAN; 3], family: Family::Forest(forest) };
+            let model = model(forest);
             let mut scorer = Scorer::new(&model).expect("a forest");
             for (row, wanted) in rows.iter().zip(wanted) {
                 assert_eq!(scorer.score(row).expect("a row"), [wanted], "{row:?}");
@@ -213,7 +217,7 @@ mod tests {
         let (rows, labels) = made_up(500);
         let bytes = |seed| {
             let forest = grow(&rows, &labels, &ForestParameters { groups: 2, ..SMALL }, seed).expect("grows");
-            Model { imputation: vec![0.0; 3], family: Family::Forest(forest) }.to_bytes()
+            model(forest).to_bytes()
         };
         assert_eq!(bytes(1), bytes(1));
         assert_ne!(bytes(1), bytes(2));

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use contract::card::OutputKind;
 use contract::view::{Ages, Feature, FeatureKind, FeatureView};
-use guest_model::{Family, Model};
+use guest_model::{Calibration, Family, Model};
 use serde_json::{Value, json};
 
 use crate::train::deep::{self, DeepParameters};
@@ -73,7 +73,7 @@ impl Recipe for Baseline {
         let (rows, labels) =
             smote::balance(&part.rows.imputed(&imputation), &part.labels, &whole(), SMOTE_NEIGHBOURS, seed)?;
         let forest = deep::grow(&rows, &labels, &FOREST, seed)?;
-        let model = Model { imputation, family: Family::Forest(forest) };
+        let model = Model { imputation, family: Family::Forest(forest), calibration: Calibration::None };
         Ok(Fitted { model, threshold: THRESHOLD, rows: rows.len() })
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use contract::card::OutputKind;
 use contract::view::Ages;
-use guest_model::{Family, Model};
+use guest_model::{Calibration, Family, Model};
 use serde_json::{Value, json};
 
 use crate::train::recipe::{FitError, Fitted, Recipe, THRESHOLD_SHARE, fit_and_choose};
@@ -65,7 +65,8 @@ impl Recipe for Forest {
         let imputation = vec![IMPUTED; part.rows.width()];
         fit_and_choose(part, seed, |rows, labels| {
             let forest = trees::grow(&rows.imputed(&imputation), labels, &FOREST, seed)?;
-            Ok(Model { imputation: imputation.clone(), family: Family::Forest(forest) })
+            let family = Family::Forest(forest);
+            Ok(Model { imputation: imputation.clone(), family, calibration: Calibration::None })
         })
     }
 }

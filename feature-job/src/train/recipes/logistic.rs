@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use contract::card::OutputKind;
 use contract::view::Ages;
-use guest_model::{Family, Model};
+use guest_model::{Calibration, Family, Model};
 use serde_json::{Value, json};
 
 use crate::train::recipe::{FitError, Fitted, Recipe, THRESHOLD_SHARE, fit_and_choose};
@@ -59,7 +59,7 @@ impl Recipe for Logistic {
         fit_and_choose(part, seed, |rows, labels| {
             let imputation: Vec<f64> = (0..rows.width()).map(|feature| known_mean(rows, feature)).collect();
             let logistic = regression::fit(&rows.imputed(&imputation), labels, &REGRESSION)?;
-            Ok(Model { imputation, family: Family::Logistic(logistic) })
+            Ok(Model { imputation, family: Family::Logistic(logistic), calibration: Calibration::None })
         })
     }
 }
