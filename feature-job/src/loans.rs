@@ -3,8 +3,8 @@
 //! [`schema`] is what a file must be, [`rules`] names what can be broken. [`inputs`] finds the files; [`source`] gives one
 //! as text whatever its format ([`parquet`]), [`blocks`] cuts it into whole lines, and [`header`] finds the columns.
 //! [`part`] looks at one block: [`line`] splits, [`check`] and [`value`] judge and read, and what comes of it is held
-//! ([`held`]), put aside ([`rejects`]) and counted ([`tally`], [`figures`]). [`read`] does so for all files at once, and
-//! [`table`] judges what only the whole shows.
+//! ([`held`]), put aside ([`rejects`]) and counted ([`tally`], [`figures`]). [`read`] does so for all files, within
+//! [`limits`], and [`table`] judges what only the whole shows, [`users`] by user.
 
 pub mod blocks;
 pub mod check;
@@ -12,6 +12,7 @@ pub mod figures;
 pub mod header;
 pub mod held;
 pub mod inputs;
+pub mod limits;
 pub mod line;
 pub mod parquet;
 pub mod part;

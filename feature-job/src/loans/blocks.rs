@@ -134,7 +134,7 @@ mod tests {
         }
         let lines = b"a,b\n".repeat(250);
         assert!(read(&lines, 99).is_ok(), "at the bound");
-        assert!(matches!(read(&gzip(&lines), 99), Ok(_)), "at the bound");
+        assert!(read(&gzip(&lines), 99).is_ok(), "at the bound");
         let lines = b"a,b\n".repeat(251);
         assert!(matches!(read(&gzip(&lines), 99), Err(LoansError::TooLarge { bytes_max: 1000, .. })));
         let absent = Source::open(std::path::Path::new("absent.csv"));

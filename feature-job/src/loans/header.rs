@@ -45,7 +45,7 @@ impl Header {
         }
         let mut splitter = Splitter::default();
         let fields = splitter.split(line).ok_or_else(|| not_csv(path, "its header leaves a quote open"))?;
-        if fields.len() < 2 {
+        if fields.count() < 2 {
             let said = "its first line holds no comma; write the columns' names there, with commas between";
             return Err(not_csv(path, said));
         }

@@ -75,8 +75,8 @@ impl Splitter {
 }
 
 impl<'a> Fields<'a> {
-    /// Gives how many there are.
-    pub fn len(self) -> usize {
+    /// Gives how many there are, at least one.
+    pub fn count(self) -> usize {
         self.places.len()
     }
 
@@ -131,7 +131,7 @@ mod tests {
     fn split(line: &[u8]) -> Option<Vec<String>> {
         let mut splitter = Splitter::default();
         let fields = splitter.split(trim(line))?;
-        assert_eq!(fields.len(), fields.iter().count());
+        assert_eq!(fields.count(), fields.iter().count());
         Some(fields.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect())
     }
 

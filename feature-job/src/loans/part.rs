@@ -124,7 +124,7 @@ pub fn walk(text: &[u8], frame: &Frame<'_>, mut visit: impl FnMut(u64, &[u8], Se
         let seen = match splitter.split(line) {
             _ if !is_text => Seen::NoRow(LINE_TEXT),
             None => Seen::NoRow(LINE_QUOTES),
-            Some(fields) if fields.len() != frame.width => Seen::NoRow(LINE_FIELDS),
+            Some(fields) if fields.count() != frame.width => Seen::NoRow(LINE_FIELDS),
             Some(fields) => {
                 frame.checker.check(fields, frame.places, &mut row);
                 Seen::Row(fields, &row)

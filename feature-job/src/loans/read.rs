@@ -7,21 +7,19 @@ use contract::digest::Digest;
 use rayon::prelude::*;
 
 use super::LoansError;
-use super::blocks::{BLOCK_BYTES, Blocks};
+use super::blocks::Blocks;
 use super::check::Checker;
 use super::figures::Figures;
 use super::header::{self, Header};
 use super::held::Held;
+use super::limits::Limits;
 use super::part::{Frame, Part};
-use super::rejects::{REJECTS_BYTES_MAX, REJECTS_MAX, Reject};
+use super::rejects::Reject;
 use super::rules::Rules;
 use super::schema::Schema;
 use super::source::Source;
 use super::tally::Tallies;
 use crate::columns;
-
-/// The most loans that are held at once: 60 bytes each while features are made of them, together three quarters of 4 GB.
-pub const LOANS_MAX: usize = 50_000_000;
 
 /// How many blocks a thread has at hand: two, so that one that is done early has something to do.
 const BLOCKS_OF_THREAD: usize = 2;
@@ -71,30 +69,6 @@ pub struct LoanFile {
     pub excluded: u64,
     /// How many of them broke each rule.
     pub broken: Vec<u64>,
-}
-
-/// How much is held.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Of loans.
-    pub loans_max: usize,
-    /// Of rows that broke a rule.
-    pub rejects_max: usize,
-    /// Of the bytes of such rows.
-    pub rejects_bytes_max: usize,
-    /// Of bytes that one thread looks at at a time.
-    pub block_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            loans_max: LOANS_MAX,
-            rejects_max: REJECTS_MAX,
-            rejects_bytes_max: REJECTS_BYTES_MAX,
-            block_bytes: BLOCK_BYTES,
-        }
-    }
 }
 
 impl Loans {
@@ -258,3 +232,6 @@ fn batch(blocks: &mut Blocks) -> (Vec<Vec<u8>>, Option<LoansError>) {
     }
     (batch, None)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,11 +7,6 @@ use polars::prelude::*;
 use super::rules::{RuleId, Rules};
 use crate::atomic::{self, AtomicError};
 
-/// The most rejected rows that are kept: past it the data is refused, whatever share may be rejected.
-pub const REJECTS_MAX: usize = 1_000_000;
-/// The most bytes of rejected rows that are kept, for the same reason.
-pub const REJECTS_BYTES_MAX: usize = 256 << 20;
-
 /// A row that was put aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {

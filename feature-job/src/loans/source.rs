@@ -25,7 +25,7 @@ pub struct Source {
 enum Content {
     Text(HashingReader<File>),
     /// Several gzip members in a row are one file, as `cat a.gz b.gz` makes it.
-    Gzip(MultiGzDecoder<HashingReader<File>>),
+    Gzip(Box<MultiGzDecoder<HashingReader<File>>>),
     Parquet(ParquetText),
 }
 
@@ -45,7 +45,7 @@ impl Source {
         (&mut file).take(PARQUET.len() as u64).read_to_end(&mut start).map_err(failed)?;
         file.rewind().map_err(failed)?;
         let content = if start.starts_with(&GZIP) {
-            Content::Gzip(MultiGzDecoder::new(HashingReader::new(file)))
+            Content::Gzip(Box::new(MultiGzDecoder::new(HashingReader::new(file))))
         } else if start == PARQUET {
             Content::Parquet(ParquetText::open(path, file)?)
         } else {
