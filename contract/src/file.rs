@@ -1,12 +1,16 @@
 //! Writing files so that a reader, or a crash, sees the old content or the new and nothing between; and reading files that
 //! somebody else may have put there, without waiting for a pipe or filling the memory.
 
+mod temporary;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use tempfile::NamedTempFile;
+
+pub use temporary::temporary;
 
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
@@ -100,11 +104,7 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Writes the content beside its place, under a name that watchers of the folder pass over.
 fn pending(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".part");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    let mut file = builder.tempfile_in(folder(path))?;
+    let mut file = temporary(folder(path), 0o644)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     Ok(file)

@@ -19,9 +19,9 @@ use feature_job::offline::Table;
 use feature_job::sample;
 use feature_job::train::dataset::Dataset;
 use feature_job::train::metrics::measure;
-use feature_job::train::recipe::RecipeName;
+use feature_job::train::recipe::Recipe;
 use feature_job::train::scoring;
-use feature_job::train::split::{TEST_SHARE, by_rows};
+use feature_job::train::split::by_rows;
 use measured::{Measured, median, run, shared_loans};
 
 const SEED: u64 = 123;
@@ -63,8 +63,8 @@ fn main() {
 /// What the rival does, by our own code.
 fn baseline(dataset: &Dataset) -> Measured {
     let start = Instant::now();
-    let split = by_rows(&dataset.sample.labels, TEST_SHARE, SEED);
-    let recipe = RecipeName::Baseline.recipe();
+    let recipe = Recipe::load("baseline").expect("it is built in");
+    let split = by_rows(&dataset.sample.labels, recipe.hold_out().share, SEED);
     let fitted = recipe.fit(&dataset.sample.select(&split.train), SEED).expect("rows to learn from");
     let held_out = dataset.sample.select(&split.test);
     let scores = scoring::score(&fitted.model, &held_out.rows).expect("its own rows");

@@ -1,7 +1,6 @@
 //! Files that appear whole or not at all, and never in the place of a device, or of what they are made from.
 
 mod output;
-mod temporary;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -36,7 +35,7 @@ pub fn ready(out: &Path, inputs: &[&Path]) -> Result<(), AtomicError> {
 /// Writes a file through `fill`: into a temporary file of the same folder, flushed to the disk, then renamed.
 ///
 /// A reader sees the old content or the new, and a run that fails leaves nothing behind; one that is killed leaves its temporary
-/// file, which the next run in that folder removes. A link to a file stays a link: the file that it leads to is replaced.
+/// file, which whoever writes into that folder next removes. A link to a file stays a link: the file that it leads to is replaced.
 ///
 /// # Errors
 /// [`AtomicError`] where the system refuses, whatever `fill` makes of that; else what `fill` answers.
@@ -44,7 +43,8 @@ pub fn write<T, E: From<AtomicError>>(path: &Path, fill: impl FnOnce(&mut Output
     let real = real(path)?;
     let failed = |source| AtomicError { path: path.to_owned(), source };
     let folder = folder(&real);
-    let mut file = temporary::make(folder).map_err(failed)?;
+    // As any file the user makes: all may be permitted that the process's umask lets through.
+    let mut file = contract::file::temporary(folder, 0o666).map_err(failed)?;
     let mut output = Output::new(file.as_file_mut());
     let filled = fill(&mut output);
     if let Some(refusal) = output.refusal() {

@@ -67,7 +67,7 @@ fn wrap(snapshot: &[u8]) -> anyhow::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use guest_model::{Family, Forest, Logistic, Tree, TreeNode};
+    use guest_model::{Boosted, Calibration, Family, Forest, Logistic, Tree, TreeNode};
 
     use super::*;
 
@@ -84,7 +84,11 @@ mod tests {
             ],
         };
         let trees = (0..11).map(|n| tree(f64::from(n) / 3.0)).collect();
-        Model { imputation: vec![f64::NAN, 0.0, -1.0], family: Family::Forest(Forest { trees }) }
+        model(vec![f64::NAN, 0.0, -1.0], Family::Forest(Forest { trees }))
+    }
+
+    fn model(imputation: Vec<f64>, family: Family) -> Model {
+        Model { imputation, family, calibration: Calibration::None }
     }
 
     fn logistic() -> Model {
@@ -94,7 +98,21 @@ mod tests {
             weights: vec![0.7, -2.1, 0.01],
             bias: -1.3,
         };
-        Model { imputation: vec![1.5, 0.0, 10.0], family: Family::Logistic(logistic) }
+        model(vec![1.5, 0.0, 10.0], Family::Logistic(logistic))
+    }
+
+    /// The trees of [`forest`], added up to log odds.
+    fn boosted() -> Model {
+        let Family::Forest(Forest { trees }) = forest().family else { panic!("a forest") };
+        model(vec![f64::NAN, 0.0, f64::NAN], Family::Boosted(Boosted { base: -1.7, trees }))
+    }
+
+    fn calibrations() -> [Calibration; 3] {
+        let isotonic = Calibration::Isotonic {
+            scores: (0..40).map(|point| f64::from(point * point) / 1_600.0).collect(),
+            values: (0..40).map(|point| f64::from(point / 3) / 37.0).collect(),
+        };
+        [Calibration::None, Calibration::Platt { slope: 0.83, intercept: -2.9 }, isotonic]
     }
 
     fn rows() -> Vec<f64> {
@@ -104,7 +122,10 @@ mod tests {
 
     #[test]
     fn the_component_gives_the_native_bits() {
-        for model in [forest(), logistic()] {
+        let families = [forest(), logistic(), boosted()];
+        let pairs = families.iter().flat_map(|model| calibrations().map(|calibration| (model, calibration)));
+        for (model, calibration) in pairs {
+            let model = Model { calibration, ..model.clone() };
             let bytes = component(&model).expect("a sound model");
             let mut component = Component::load(&bytes).expect("our own component");
             let mut scorer = Scorer::new(&model).expect("a sound model");

@@ -49,10 +49,13 @@ extern "C" fn initialize() {
 
 /// Makes a model's lists zero before they are freed, for the same reason.
 fn wipe(mut model: Model) {
-    if let crate::Family::Forest(forest) = &mut model.family {
-        for tree in &mut forest.trees {
-            tree.nodes.fill(crate::TreeNode::Split { feature: 0, threshold: 0.0, left: 0, right: 0 });
-        }
+    let trees = match &mut model.family {
+        crate::Family::Forest(forest) => &mut forest.trees[..],
+        crate::Family::Boosted(boosted) => &mut boosted.trees[..],
+        crate::Family::Logistic(_) => &mut [],
+    };
+    for tree in trees {
+        tree.nodes.fill(crate::TreeNode::Split { feature: 0, threshold: 0.0, left: 0, right: 0 });
     }
     std::hint::black_box(&model);
 }

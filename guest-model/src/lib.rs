@@ -5,14 +5,17 @@
 //! that a served model starts ready. Nothing here depends on the machine: no fused arithmetic, no vendor's `exp`, one
 //! order of summation, so both places give the same bits.
 
+mod calibration;
 #[cfg(target_arch = "wasm32")]
 mod exports;
-mod forest;
+mod layout;
 mod logistic;
 mod model;
 mod scorer;
+mod trees;
 
-pub use forest::{Forest, Tree, TreeNode};
+pub use calibration::Calibration;
 pub use logistic::Logistic;
 pub use model::{Family, Model, ModelError};
 pub use scorer::{ROWS_MAX, Refusal, Scorer};
+pub use trees::{Boosted, Forest, Tree, TreeNode};

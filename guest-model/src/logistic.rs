@@ -34,7 +34,12 @@ impl Logistic {
         for (place, value) in row.iter().enumerate().take(self.weights.len()) {
             log_odds += self.weights[place] * ((value - self.means[place]) / self.scales[place]);
         }
-        // libm's exp gives the same bits natively and in the sandbox; the platform's own does not.
-        1.0 / (1.0 + libm::exp(-log_odds))
+        probability(log_odds)
     }
+}
+
+/// Gives the probability of log odds. libm's `exp` gives the same bits natively and in the sandbox; the platform's own does
+/// not.
+pub(crate) fn probability(log_odds: f64) -> f64 {
+    1.0 / (1.0 + libm::exp(-log_odds))
 }

@@ -3,8 +3,9 @@
 use bincode::config::{Configuration, standard};
 use serde::{Deserialize, Serialize};
 
-use crate::forest::Forest;
+use crate::calibration::Calibration;
 use crate::logistic::Logistic;
+use crate::trees::{Boosted, Forest};
 
 /// A model's parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,6 +14,8 @@ pub struct Model {
     pub imputation: Vec<f64>,
     /// The parameters proper.
     pub family: Family,
+    /// What is done to the family's score.
+    pub calibration: Calibration,
 }
 
 /// The families of models that the guest can score.
@@ -22,6 +25,8 @@ pub enum Family {
     Forest(Forest),
     /// Logistic regression on standardized features.
     Logistic(Logistic),
+    /// The log odds that decision trees add up to.
+    Boosted(Boosted),
 }
 
 /// Why a model cannot be scored.
@@ -31,7 +36,7 @@ pub enum ModelError {
     Encoding(String),
     /// The model reads no feature.
     NoFeatures,
-    /// A forest has no tree.
+    /// There is no tree.
     NoTrees,
     /// A tree is not one: a child is absent, or reached twice.
     NotATree {
@@ -60,8 +65,10 @@ pub enum ModelError {
         /// How many features a row has.
         width: usize,
     },
-    /// The forest has more nodes than the layout can number.
+    /// The trees have more nodes than the layout can number.
     TooManyNodes,
+    /// The calibration is none.
+    Calibration(&'static str),
 }
 
 impl std::error::Error for ModelError {}
@@ -71,7 +78,7 @@ impl std::fmt::Display for ModelError {
         match self {
             Self::Encoding(cause) => write!(f, "these bytes are no model: {cause}"),
             Self::NoFeatures => f.write_str("the model reads no feature"),
-            Self::NoTrees => f.write_str("the forest has no tree"),
+            Self::NoTrees => f.write_str("the model has no tree"),
             Self::NotATree { tree, node } => {
                 write!(f, "tree {tree} is no tree: a child of node {node} is absent or has two parents")
             }
@@ -80,7 +87,8 @@ impl std::fmt::Display for ModelError {
             }
             Self::NotFinite(what) => write!(f, "{what} is not a finite number"),
             Self::Length { list, length, width } => write!(f, "{list} has {length} values for {width} features"),
-            Self::TooManyNodes => f.write_str("the forest has more nodes than fit 32 bits"),
+            Self::TooManyNodes => f.write_str("the trees have more nodes than fit 32 bits"),
+            Self::Calibration(what) => write!(f, "the calibration {what}"),
         }
     }
 }

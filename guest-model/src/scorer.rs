@@ -1,7 +1,8 @@
 //! A model made ready to score rows.
 
-use crate::forest::Layout;
-use crate::logistic::Logistic;
+use crate::calibration::Calibration;
+use crate::layout::Layout;
+use crate::logistic::{Logistic, probability};
 use crate::model::{Family, Model, ModelError, check_list};
 
 /// The most rows one call takes; it bounds what a call can make the guest allocate.
@@ -21,13 +22,15 @@ pub enum Refusal {
 pub struct Scorer {
     imputation: Vec<f64>,
     family: Ready,
+    calibration: Calibration,
     /// The rows of a call, missing values imputed, each followed by the guard column of minus infinity.
     rows: Vec<f64>,
 }
 
 #[derive(Debug)]
 enum Ready {
-    Forest(Layout),
+    Forest { layout: Layout, trees_count: f64 },
+    Boosted { layout: Layout, base: f64 },
     Logistic(Logistic),
 }
 
@@ -45,7 +48,14 @@ impl Scorer {
             return Err(ModelError::NotFinite("an imputed value"));
         }
         let family = match &model.family {
-            Family::Forest(forest) => Ready::Forest(Layout::new(forest, width)?),
+            Family::Forest(forest) => {
+                let layout = Layout::new(&forest.trees, width)?;
+                Ready::Forest { layout, trees_count: forest.trees.len() as f64 }
+            }
+            Family::Boosted(boosted) if !boosted.base.is_finite() => return Err(ModelError::NotFinite("the base")),
+            Family::Boosted(boosted) => {
+                Ready::Boosted { layout: Layout::new(&boosted.trees, width)?, base: boosted.base }
+            }
             Family::Logistic(logistic) => {
                 // A sum with a missing term is missing: here every feature needs a value to stand in.
                 check_list("the imputation", &model.imputation, width)?;
@@ -53,7 +63,9 @@ impl Scorer {
                 Ready::Logistic(logistic.clone())
             }
         };
-        Ok(Self { imputation: model.imputation.clone(), family, rows: Vec::new() })
+        model.calibration.check()?;
+        let (imputation, calibration) = (model.imputation.clone(), model.calibration.clone());
+        Ok(Self { imputation, family, calibration, rows: Vec::new() })
     }
 
     /// Gives how many values a row has.
@@ -70,8 +82,7 @@ impl Scorer {
         if !rows.len().is_multiple_of(width) {
             return Err(Refusal::RowWidth(u32::try_from(width).unwrap_or(u32::MAX)));
         }
-        let count = rows.len() / width;
-        if count > ROWS_MAX {
+        if rows.len() / width > ROWS_MAX {
             return Err(Refusal::TooManyRows(ROWS_MAX as u32));
         }
         self.rows.clear();
@@ -80,14 +91,24 @@ impl Scorer {
             self.rows.extend(imputed);
             self.rows.push(f64::NEG_INFINITY);
         }
-        let mut scores = Vec::with_capacity(count);
-        match &self.family {
-            Ready::Forest(layout) if count == 1 => scores.push(layout.score_row(&self.rows)),
-            Ready::Forest(layout) => layout.score_rows(&self.rows, width + 1, &mut scores),
-            Ready::Logistic(logistic) => {
-                scores.extend(self.rows.chunks_exact(width + 1).map(|row| logistic.score_row(row)));
-            }
-        }
+        let mut scores = self.family_scores(width + 1);
+        scores.iter_mut().for_each(|score| *score = self.calibration.of(*score));
         Ok(scores)
+    }
+
+    /// Gives the family's scores of the guarded rows at hand.
+    fn family_scores(&self, stride: usize) -> Vec<f64> {
+        let sums = |layout: &Layout| {
+            if self.rows.len() == stride {
+                vec![layout.sum_row(&self.rows)]
+            } else {
+                layout.sum_rows(&self.rows, stride)
+            }
+        };
+        match &self.family {
+            Ready::Forest { layout, trees_count } => sums(layout).into_iter().map(|sum| sum / trees_count).collect(),
+            Ready::Boosted { layout, base } => sums(layout).into_iter().map(|sum| probability(base + sum)).collect(),
+            Ready::Logistic(logistic) => self.rows.chunks_exact(stride).map(|row| logistic.score_row(row)).collect(),
+        }
     }
 }

@@ -112,7 +112,7 @@ impl Component {
 
 #[cfg(test)]
 mod tests {
-    use guest_model::{Family, Logistic, Model};
+    use guest_model::{Calibration, Family, Logistic, Model};
     use wasmtime::Module;
 
     use super::*;
@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let logistic = Logistic { means: vec![0.0], scales: vec![1.0], weights: vec![1.0], bias: 0.0 };
-        let model = Model { imputation: vec![0.0], family: Family::Logistic(logistic) };
+        let (family, calibration) = (Family::Logistic(logistic), Calibration::None);
+        let model = Model { imputation: vec![0.0], family, calibration };
         let bytes = crate::compile::component(&model).expect("a sound model");
         assert!(Component::load(&bytes).is_ok());
         assert!(matches!(Component::load_within(&bytes, 1 << 16), Err(RunError::Load(_))));

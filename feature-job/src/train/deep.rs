@@ -13,12 +13,14 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::rows::Rows;
 use super::trees::ForestError;
 
 /// How deep trees are grown.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DeepParameters {
     /// The number of trees.
     pub trees: usize,
@@ -226,14 +228,14 @@ fn leaf(counts: Counts) -> TreeNode {
 }
 
 /// Gives the middle of two values, and the lower one where the middle rounds up to the higher.
-fn between(lower: f64, higher: f64) -> f64 {
+pub(super) fn between(lower: f64, higher: f64) -> f64 {
     let middle = lower + (higher - lower) / 2.0;
     if middle < higher { middle } else { lower }
 }
 
 #[cfg(test)]
 mod tests {
-    use guest_model::{Family, Model, Scorer};
+    use guest_model::{Calibration, Family, Model, Scorer};
 
     use super::*;
 
@@ -265,7 +267,8 @@ mod tests {
         for node in forest.trees.iter().flat_map(|tree| &tree.nodes) {
             assert!(!matches!(node, TreeNode::Leaf { value } if *value != 0.0 && *value != 1.0));
         }
-        let model = Model { imputation: vec![0.0; 3], family: Family::Forest(forest) };
+        let (family, calibration) = (Family::Forest(forest), Calibration::None);
+        let model = Model { imputation: vec![0.0; 3], family, calibration };
         let scores = Scorer::new(&model).expect("a forest").score(rows.values()).expect("rows");
         let right = scores.iter().zip(&labels).filter(|&(&score, &label)| (score >= 0.5) == (label == 1)).count();
         assert!(right > 2_900, "{right}");

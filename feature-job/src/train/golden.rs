@@ -56,7 +56,7 @@ fn corners(view: &FeatureView) -> [Vec<f64>; 4] {
 
 #[cfg(test)]
 mod tests {
-    use guest_model::{Family, Logistic};
+    use guest_model::{Calibration, Family, Logistic};
 
     use super::*;
 
@@ -69,7 +69,8 @@ mod tests {
             weights: vec![0.1, 0.01, 0.02, 0.0, 0.0],
             bias: -3.0,
         };
-        let model = Model { imputation: vec![0.5; 5], family: Family::Logistic(logistic) };
+        let (family, calibration) = (Family::Logistic(logistic), Calibration::None);
+        let model = Model { imputation: vec![0.5; 5], family, calibration };
         let row = |row: i32| {
             let average = if row % 50 == 0 { f64::NAN } else { 100.0 + f64::from(row) };
             [f64::from(row % 20), average, 40.0, 3.0, 1.0]

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use contract::card::Metrics;
 
+use super::bins::Bins;
+
 /// The precisions at which recall is reported, with the text they stand under in the card.
 const PRECISIONS: [(&str, f64); 2] = [("0.05", 0.05), ("0.10", 0.10)];
 /// How near to 0 and 1 a score may come in the log loss, where the exact ends would cost infinity.
@@ -22,8 +24,7 @@ pub fn measure(scores: &[f64], labels: &[u8], threshold: f64) -> Metrics {
     let (mut log_loss, mut brier) = (0.0, 0.0);
     for (&score, &label) in scores.iter().zip(labels) {
         confusion[usize::from(label == 1)][usize::from(score >= threshold)] += 1;
-        let likelihood = if label == 1 { score } else { 1.0 - score };
-        log_loss -= libm::log(likelihood.clamp(CLIP, 1.0 - CLIP));
+        log_loss += negative_log_likelihood(score, label);
         brier += (score - f64::from(label)).powi(2);
     }
     let [[true_negatives, false_positives], [false_negatives, true_positives]] = confusion;
@@ -35,7 +36,7 @@ pub fn measure(scores: &[f64], labels: &[u8], threshold: f64) -> Metrics {
         ks: curve.kolmogorov_smirnov(),
         log_loss: log_loss / rows,
         brier: brier / rows,
-        calibration_error: calibration_error(scores, labels),
+        calibration_error: curve.calibration_error(),
         accuracy: (true_negatives + true_positives) as f64 / rows,
         precision: share(true_positives, true_positives + false_positives),
         recall: share(true_positives, true_positives + false_negatives),
@@ -48,20 +49,10 @@ pub fn measure(scores: &[f64], labels: &[u8], threshold: f64) -> Metrics {
     }
 }
 
-/// Bins of the calibration error.
-const CALIBRATION_BINS: usize = 10;
-
-/// Gives the mean distance between score and outcome over bins of equal size, from the lowest score to the highest.
-fn calibration_error(scores: &[f64], labels: &[u8]) -> f64 {
-    let mut pairs: Vec<(f64, u8)> = scores.iter().copied().zip(labels.iter().copied()).collect();
-    // Equal scores in one order, so that the bins do not depend on the order of the rows.
-    pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let bins = CALIBRATION_BINS.min(pairs.len());
-    let distance = |bin: usize| {
-        let part = &pairs[pairs.len() * bin / bins..pairs.len() * (bin + 1) / bins];
-        part.iter().map(|(score, label)| score - f64::from(*label)).sum::<f64>().abs()
-    };
-    (0..bins).map(distance).sum::<f64>() / pairs.len().max(1) as f64
+/// Gives what a score costs in the log loss when this is the outcome.
+pub fn negative_log_likelihood(score: f64, label: u8) -> f64 {
+    let likelihood = if label == 1 { score } else { 1.0 - score };
+    -libm::log(likelihood.clamp(CLIP, 1.0 - CLIP))
 }
 
 /// Finds the threshold with the highest F1 (harmonic mean of precision and recall); of equals, the highest one.
@@ -147,6 +138,16 @@ impl Curve {
         Some(self.steps.iter().map(distance).fold(0.0, f64::max))
     }
 
+    fn calibration_error(&self) -> f64 {
+        let mut bins = Bins::new(self.positives + self.negatives);
+        // Steps go down from the highest score, bins up from the lowest.
+        for (before, step) in self.pairs().collect::<Vec<_>>().into_iter().rev() {
+            let positives = step.true_positives - before.true_positives;
+            bins.add(step.score, positives, positives + step.false_positives - before.false_positives);
+        }
+        bins.error()
+    }
+
     fn recall_at_precision(&self, precision: f64) -> Option<f64> {
         let (positives, _) = self.two_classes()?;
         let precise = |step: &&Step| {
@@ -175,6 +176,7 @@ mod tests {
         let metrics = measure(&SCORES, &LABELS, 0.5);
         // Pairs won: 4 by 0.9, 3 by 0.6, 2 and a half by 0.4, of 12.
         close(metrics.roc_auc, 9.5 / 12.0);
+        close(metrics.gini, 7.0 / 12.0);
         // Precision 1/1 at the first positive, 2/3 at the second, 3/5 at the tie.
         close(metrics.pr_auc, (1.0 + 2.0 / 3.0 + 3.0 / 5.0) / 3.0);
         // Widest at the tie: 3/3 against 2/4 (and 2/3 against 1/4 is less).
@@ -187,6 +189,8 @@ mod tests {
         close(Some(metrics.brier), brier);
         let likelihood: f64 = 0.9 * 0.2 * 0.6 * 0.4 * 0.6 * 0.7 * 0.9;
         assert!((metrics.log_loss + likelihood.ln() / 7.0).abs() < 1e-12);
+        // Seven rows are seven bins; the tie at 0.4 is half positive.
+        close(Some(metrics.calibration_error), (0.1 + 0.8 + 0.4 + 0.1 + 0.1 + 0.3 + 0.1) / 7.0);
     }
 
     #[test]

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
+use serde::{Deserialize, Serialize};
 
 use super::rows::Sample;
 
-/// The share of rows, users or time that is held out.
+/// The share of rows, users or time that is held out where nothing else is said.
 pub const TEST_SHARE: f64 = 0.3;
 
 /// How rows are held out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SplitKind {
     /// By row: rows of one user may stand on both sides, which flatters every model that can recognize a user.
     Rows,
@@ -20,9 +22,28 @@ pub enum SplitKind {
     Users,
     /// By day: the model learns from the earlier loans and is judged on the later ones, of the same users too.
     Time,
+    /// By user and by day: the model learns from the earlier loans of some users and is judged on the later loans of the
+    /// others. The hardest, and what a new customer is to a model in service.
+    UsersTime,
 }
 
-/// Places of rows to train on and to judge by; together every row once, each list rising.
+/// How much is held out, whichever way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HoldOut {
+    /// The share of rows or users; of time too, where no day is given.
+    pub share: f64,
+    /// The first day held out by time, in days since 1970-01-01.
+    pub first_day: Option<i32>,
+}
+
+impl Default for HoldOut {
+    fn default() -> Self {
+        Self { share: TEST_SHARE, first_day: None }
+    }
+}
+
+/// Places of rows to train on and to judge by, each list rising; no row stands in both. By user and day at once, some rows
+/// stand in neither.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
     /// Rows the model may learn from.
@@ -38,15 +59,24 @@ impl SplitKind {
             Self::Rows => "rows",
             Self::Users => "users",
             Self::Time => "time",
+            Self::UsersTime => "users-time",
         }
     }
 
-    /// Splits the sample, holding out [`TEST_SHARE`] of it.
-    pub fn split(self, sample: &Sample, seed: u64) -> Split {
+    /// Splits the sample.
+    pub fn split(self, sample: &Sample, held_out: &HoldOut, seed: u64) -> Split {
+        let users = || by_users(&sample.entities, &sample.labels, held_out.share, seed);
+        let first_day = || held_out.first_day.or_else(|| first_day(&sample.days, held_out.share)).unwrap_or(i32::MAX);
         match self {
-            Self::Rows => by_rows(&sample.labels, TEST_SHARE, seed),
-            Self::Users => by_users(&sample.entities, &sample.labels, TEST_SHARE, seed),
-            Self::Time => by_time(&sample.days, TEST_SHARE),
+            Self::Rows => by_rows(&sample.labels, held_out.share, seed),
+            Self::Users => users(),
+            Self::Time => by_day(&sample.days, first_day()),
+            Self::UsersTime => {
+                let (mut split, first_day) = (users(), first_day());
+                split.train.retain(|&place| sample.days[place] < first_day);
+                split.test.retain(|&place| sample.days[place] >= first_day);
+                split
+            }
         }
     }
 }
@@ -67,22 +97,46 @@ pub fn by_rows(labels: &[u8], share: f64, seed: u64) -> Split {
 ///
 /// Without that, a small file could leave one side without any positive user at all.
 pub fn by_users(entities: &[i64], labels: &[u8], share: f64, seed: u64) -> Split {
+    let mut test = draw(ever_positive(entities, labels).into_iter().map(|(entity, ever)| (ever, entity)), share, seed);
+    test.sort_unstable();
+    sides(entities.iter().map(|entity| test.binary_search(entity).is_ok()))
+}
+
+/// Deals users into folds so that each has about the same share of users who ever had a positive row; gives every row's
+/// fold. All rows of a user are in one.
+pub fn folds(entities: &[i64], labels: &[u8], count: usize, seed: u64) -> Vec<usize> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut fold_of = BTreeMap::<i64, usize>::new();
+    for class in [0, 1] {
+        let ever = ever_positive(entities, labels);
+        let mut users: Vec<i64> =
+            ever.into_iter().filter(|(_, ever)| *ever == class).map(|(entity, _)| entity).collect();
+        users.shuffle(&mut random);
+        fold_of.extend(users.into_iter().enumerate().map(|(place, entity)| (entity, place % count.max(1))));
+    }
+    entities.iter().map(|entity| fold_of[entity]).collect()
+}
+
+/// Gives for every user whether one of his rows is positive.
+fn ever_positive(entities: &[i64], labels: &[u8]) -> BTreeMap<i64, u8> {
     let mut ever_positive = BTreeMap::<i64, u8>::new();
     for (&entity, &label) in entities.iter().zip(labels) {
         let ever = ever_positive.entry(entity).or_default();
         *ever = label.max(*ever);
     }
-    let mut test = draw(ever_positive.into_iter().map(|(entity, ever)| (ever, entity)), share, seed);
-    test.sort_unstable();
-    sides(entities.iter().map(|entity| test.binary_search(entity).is_ok()))
+    ever_positive
 }
 
-/// Splits at a day: the latest `share` of the rows, with all rows of that first day, are held out.
-pub fn by_time(days: &[i32], share: f64) -> Split {
+/// Splits at a day: all loans from that day on are held out.
+pub fn by_day(days: &[i32], first_day: i32) -> Split {
+    sides(days.iter().map(|&day| day >= first_day))
+}
+
+/// Finds the day from which on the latest `share` of the rows lies; all rows of that day are among them.
+fn first_day(days: &[i32], share: f64) -> Option<i32> {
     let mut ordered = days.to_vec();
     ordered.sort_unstable();
-    let first_held_out = ordered.get(((1.0 - share) * days.len() as f64) as usize).copied().unwrap_or(i32::MAX);
-    sides(days.iter().map(|&day| day >= first_held_out))
+    ordered.get(((1.0 - share) * days.len() as f64) as usize).copied()
 }
 
 /// Draws `ceil(n * share)` of the items, from each stratum its proportion; the largest stratum takes the rounding.
@@ -153,14 +207,52 @@ mod tests {
     }
 
     #[test]
+    fn folds_never_share_a_user() {
+        let entities: Vec<i64> = (0..5_000).map(|row| row * row % 701).collect();
+        let labels: Vec<u8> = entities.iter().map(|entity| u8::from(entity % 9 == 0)).collect();
+        let folds_of = folds(&entities, &labels, 4, 7);
+        let mut by_user = BTreeMap::new();
+        for ((&entity, &label), &fold) in entities.iter().zip(&labels).zip(&folds_of) {
+            assert_eq!(*by_user.entry(entity).or_insert((fold, label)), (fold, label), "user {entity}");
+        }
+        for class in [0, 1] {
+            let users = |fold| by_user.values().filter(|of| **of == (fold, class)).count();
+            let counts: Vec<usize> = (0..4).map(users).collect();
+            assert!(counts.iter().all(|&count| count > 0 && count.abs_diff(counts[0]) <= 1), "{counts:?}");
+        }
+        assert_eq!(folds_of, folds(&entities, &labels, 4, 7));
+        assert_ne!(folds_of, folds(&entities, &labels, 4, 8));
+    }
+
+    #[test]
     fn time_splits_between_days() {
         let days = [5, 1, 1, 2, 3, 4, 4, 4, 9, 2];
-        let split = by_time(&days, TEST_SHARE);
+        let split = by_day(&days, first_day(&days, TEST_SHARE).expect("ten days"));
         let latest = split.train.iter().map(|&place| days[place]).max();
         let earliest = split.test.iter().map(|&place| days[place]).min();
         assert_eq!((latest, earliest), (Some(3), Some(4)), "no day stands on both sides");
-        assert!(by_time(&[], TEST_SHARE).test.is_empty());
-        assert!(by_time(&[3, 3, 3], TEST_SHARE).train.is_empty(), "one day cannot be split");
+        assert_eq!(first_day(&[], TEST_SHARE), None);
+        assert!(by_day(&[3, 3, 3], 3).train.is_empty(), "one day cannot be split");
+    }
+
+    #[test]
+    fn later_loans_of_other_users_are_the_hardest_test() {
+        let entities: Vec<i64> = (0..5_000).map(|row| row * row % 701).collect();
+        let labels: Vec<u8> = entities.iter().map(|entity| u8::from(entity % 9 == 0)).collect();
+        let days: Vec<i32> = (0..5_000).map(|row| row * 7 % 300).collect();
+        let sample = Sample { rows: crate::train::rows::Rows::new(1, vec![0.0; 5_000]), labels, entities, days };
+        for held_out in [HoldOut::default(), HoldOut { first_day: Some(150), ..HoldOut::default() }] {
+            let split = SplitKind::UsersTime.split(&sample, &held_out, 7);
+            let first_day = held_out.first_day.or_else(|| first_day(&sample.days, TEST_SHARE)).expect("a day");
+            let users = SplitKind::Users.split(&sample, &held_out, 7);
+            assert!(split.train.iter().all(|place| users.train.contains(place) && sample.days[*place] < first_day));
+            assert!(split.test.iter().all(|place| users.test.contains(place) && sample.days[*place] >= first_day));
+            let [train, test] = [&split.train, &split.test].map(|side| side.len());
+            assert!(train > 1_000 && test > 300, "{train} and {test}");
+            let time = SplitKind::Time.split(&sample, &held_out, 7);
+            assert_eq!(time.train.len() + time.test.len(), 5_000);
+            assert!(time.test.iter().all(|&place| sample.days[place] >= first_day));
+        }
     }
 
     #[test]

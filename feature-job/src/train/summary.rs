@@ -51,14 +51,19 @@ fn table(evaluations: &[Evaluation]) -> String {
     line("rows judged on", &|of| of.test_rows.to_string());
     line("positive among them", &|of| of.test_positives.to_string());
     line("ROC AUC", &|of| figure(of.metrics.roc_auc));
+    line("  95 % interval", &|of| interval(&of.metrics, "roc_auc"));
+    line("Gini", &|of| figure(of.metrics.gini));
     line("PR AUC", &|of| figure(of.metrics.pr_auc));
     line("KS", &|of| figure(of.metrics.ks));
     line("log loss", &|of| figure(Some(of.metrics.log_loss)));
     line("Brier", &|of| figure(Some(of.metrics.brier)));
+    line("calibration error", &|of| figure(Some(of.metrics.calibration_error)));
     line("accuracy", &|of| figure(Some(of.metrics.accuracy)));
     line("accuracy of always 0", &|of| figure(Some(always_zero(of))));
     line("precision", &|of| figure(of.metrics.precision));
+    line("  95 % interval", &|of| interval(&of.metrics, "precision"));
     line("recall", &|of| figure(of.metrics.recall));
+    line("  95 % interval", &|of| interval(&of.metrics, "recall"));
     for precision in ["0.05", "0.10"] {
         let recall = |of: &Metrics| of.recall_at_precision.get(precision).copied().flatten();
         line(&format!("recall at precision {precision}"), &|of| figure(recall(&of.metrics)));
@@ -72,6 +77,10 @@ fn figure(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"))
 }
 
+fn interval(metrics: &Metrics, of: &str) -> String {
+    metrics.intervals.get(of).map_or_else(|| "-".to_owned(), |of| format!("{:.4}-{:.4}", of.low, of.high))
+}
+
 fn always_zero(evaluation: &Evaluation) -> f64 {
     1.0 - evaluation.test_positives as f64 / evaluation.test_rows.max(1) as f64
 }
@@ -82,6 +91,7 @@ fn worth(evaluation: &Evaluation, in_module: bool) -> String {
         "rows" => "rows of one user stand on both sides, so this flatters a model that recognizes users",
         "users" if in_module => "users it had never seen; the figures to judge the model by",
         "users" => "users it had never seen; the figures to judge the recipe by",
+        "users-time" => "later loans of users it had never seen, learned from earlier loans; the hardest test",
         _ => "later loans, learned from earlier ones, of the same users too",
     };
     let fit = if in_module {

@@ -1,4 +1,4 @@
-//! Forests: the mean of decision trees, laid out so that a walk has no branch to mispredict.
+//! The scoring layout of decision trees: a walk has no branch to mispredict.
 //!
 //! # Layout
 //! All trees lie in one array of 16-byte nodes:
@@ -13,44 +13,8 @@
 //! infinity, which is never above a leaf's value, so a walk that has arrived stays where it is and all walks of a group
 //! take the same number of steps.
 
-use serde::{Deserialize, Serialize};
-
 use crate::model::ModelError;
-
-/// A forest; its score is the mean of its trees' leaf values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Forest {
-    /// The trees.
-    pub trees: Vec<Tree>,
-}
-
-/// A decision tree.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Tree {
-    /// The nodes, the root first.
-    pub nodes: Vec<TreeNode>,
-}
-
-/// A node of a decision tree.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum TreeNode {
-    /// Goes left where the feature is at most the threshold, and right where it is above it or missing.
-    Split {
-        /// The feature's place in a row.
-        feature: u32,
-        /// The threshold.
-        threshold: f64,
-        /// The node on the left.
-        left: u32,
-        /// The node on the right.
-        right: u32,
-    },
-    /// Ends the walk.
-    Leaf {
-        /// What the tree answers.
-        value: f64,
-    },
-}
+use crate::trees::{Tree, TreeNode};
 
 /// How many walks go side by side; more would not stay in registers.
 const LANES: usize = 8;
@@ -62,12 +26,11 @@ struct Node {
     left: u32,
 }
 
-/// A forest in its scoring layout.
+/// Trees in their scoring layout; a row's score is made of the sum of their leaf values.
 #[derive(Debug)]
 pub(crate) struct Layout {
     nodes: Vec<Node>,
     groups: Vec<Group>,
-    trees_count: f64,
 }
 
 /// Trees that are walked side by side for one row.
@@ -80,14 +43,14 @@ struct Group {
 }
 
 impl Layout {
-    /// Lays a forest out for rows of `width` features.
-    pub(crate) fn new(forest: &Forest, width: usize) -> Result<Self, ModelError> {
-        if forest.trees.is_empty() {
+    /// Lays trees out for rows of `width` features.
+    pub(crate) fn new(trees: &[Tree], width: usize) -> Result<Self, ModelError> {
+        if trees.is_empty() {
             return Err(ModelError::NoTrees);
         }
-        let mut nodes = Vec::with_capacity(forest.trees.iter().map(|tree| tree.nodes.len()).sum());
-        let mut placed = Vec::with_capacity(forest.trees.len());
-        for (number, tree) in forest.trees.iter().enumerate() {
+        let mut nodes = Vec::with_capacity(trees.iter().map(|tree| tree.nodes.len()).sum());
+        let mut placed = Vec::with_capacity(trees.len());
+        for (number, tree) in trees.iter().enumerate() {
             placed.push(place_tree(&mut nodes, tree, number, width)?);
         }
         let groups = placed
@@ -102,11 +65,11 @@ impl Layout {
                 group
             })
             .collect();
-        Ok(Self { nodes, groups, trees_count: placed.len() as f64 })
+        Ok(Self { nodes, groups })
     }
 
-    /// Scores one guarded row, several trees side by side.
-    pub(crate) fn score_row(&self, row: &[f64]) -> f64 {
+    /// Sums the leaf values of one guarded row, several trees side by side.
+    pub(crate) fn sum_row(&self, row: &[f64]) -> f64 {
         let mut sum = 0.0;
         for group in &self.groups {
             let mut at = group.roots;
@@ -115,19 +78,17 @@ impl Layout {
                     *lane = self.step(*lane, row);
                 }
             }
-            // Added in the order of the trees, as `score_rows` does: floats do not commute to the last bit.
+            // Added in the order of the trees, as `sum_rows` does: floats do not commute to the last bit.
             for &leaf in &at[..group.lanes] {
                 sum += self.nodes[leaf as usize].threshold;
             }
         }
-        sum / self.trees_count
+        sum
     }
 
-    /// Scores guarded rows of `stride` values, several rows side by side, one tree after the other.
-    pub(crate) fn score_rows(&self, rows: &[f64], stride: usize, scores: &mut Vec<f64>) {
-        let first = scores.len();
-        scores.resize(first + rows.len() / stride, 0.0);
-        let sums = &mut scores[first..];
+    /// Sums the leaf values of guarded rows of `stride` values, several rows side by side, one tree after the other.
+    pub(crate) fn sum_rows(&self, rows: &[f64], stride: usize) -> Vec<f64> {
+        let mut sums = vec![0.0; rows.len() / stride];
         for group in &self.groups {
             for lane in 0..group.lanes {
                 let (root, depth) = (group.roots[lane], group.depths[lane]);
@@ -136,9 +97,7 @@ impl Layout {
                 }
             }
         }
-        for sum in sums {
-            *sum /= self.trees_count;
-        }
+        sums
     }
 
     #[inline]
