@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use contract::digest::Digest;
 use contract::seal;
 use contract::view::{Ages, FeatureView};
 
 use super::dataset::Dataset;
+use super::demands::DemandArgs;
 use super::evaluate::judge;
 use super::recipe::RecipeName;
 use super::split::SplitKind;
@@ -28,7 +30,8 @@ fn how(folder: &Path, recipe: RecipeName, seed: u64) -> HowArgs {
     }
     let out = folder.join(format!("{recipe:?}-{seed}-{}", std::fs::read_dir(folder).expect("a folder").count()));
     std::fs::create_dir(&out).expect("a folder");
-    HowArgs { recipe, model: "credit-risk".parse().expect("a name"), key, out, version: None, seed }
+    let demands = DemandArgs::default();
+    HowArgs { recipe, model: "credit-risk".parse().expect("a name"), key, out, version: None, seed, demands }
 }
 
 #[test]
@@ -40,6 +43,8 @@ fn the_same_inputs_give_the_same_bytes() {
             let how = how(folder.path(), recipe, seed);
             let prepared = prepare(&how).expect("key and place");
             let candidate = train(&features, &how, prepared).expect("a candidate");
+            let report = std::fs::read(candidate.report).expect("the report");
+            assert_eq!(candidate.card.report, Some(Digest::of(&report)), "the card names this report");
             std::fs::read(candidate.path).expect("the candidate")
         };
         let first = made(1);

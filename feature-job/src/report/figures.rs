@@ -1,0 +1,133 @@
+//! The figures, each next to what it means, with the interval that chance leaves.
+
+use contract::card::{Evaluation, Metrics};
+use maud::{Markup, html};
+
+use super::Facts;
+use super::words::{count, figure, interval, percent, text};
+
+/// A figure as people see it.
+pub struct Line {
+    /// Its name in the card.
+    pub key: &'static str,
+    /// Its name for people.
+    pub name: &'static str,
+    /// How it is read.
+    pub of: fn(&Metrics) -> Option<f64>,
+    /// What it means.
+    pub means: &'static str,
+}
+
+/// The figures in the order they are shown.
+pub const LINES: [Line; 10] = [
+    Line {
+        key: "roc_auc",
+        name: "ROC AUC",
+        of: |m| m.roc_auc,
+        means: "Share of pairs of a paid and an unpaid loan that are ranked right; 0.5 is chance.",
+    },
+    Line { key: "gini", name: "Gini", of: |m| m.gini, means: "The same from 0 (chance) to 1." },
+    Line {
+        key: "pr_auc",
+        name: "PR AUC",
+        of: |m| m.pr_auc,
+        means: "Mean precision over all recalls; chance is the share of unpaid loans.",
+    },
+    Line { key: "ks", name: "KS", of: |m| m.ks, means: "The widest gap between the two groups' score distributions." },
+    Line {
+        key: "log_loss",
+        name: "log loss",
+        of: |m| Some(m.log_loss),
+        means: "What the probabilities cost when they are wrong; less is better.",
+    },
+    Line {
+        key: "brier",
+        name: "Brier",
+        of: |m| Some(m.brier),
+        means: "Mean squared distance of score and outcome; less is better.",
+    },
+    Line {
+        key: "calibration_error",
+        name: "calibration error",
+        of: |m| Some(m.calibration_error),
+        means: "How far scores are from the shares that come true; less is better.",
+    },
+    Line {
+        key: "accuracy",
+        name: "accuracy",
+        of: |m| Some(m.accuracy),
+        means: "Share of right decisions. Approving everybody scores high here, so it decides nothing.",
+    },
+    Line {
+        key: "precision",
+        name: "precision",
+        of: |m| m.precision,
+        means: "Share of the declined that would not have paid.",
+    },
+    Line { key: "recall", name: "recall", of: |m| m.recall, means: "Share of those who do not pay that are declined." },
+];
+
+/// Shows every evaluation in the card, the shipped fit's first.
+pub fn section(facts: &Facts<'_>) -> Markup {
+    html! {
+        h2 { "What it is worth" }
+        @for (place, evaluation) in facts.card.evaluations.iter().enumerate() {
+            h3 { "Held out by " (text(&evaluation.split)) @if place == 0 { ": the fit in the module" } @else { ": another fit by the same recipe" } }
+            p.soft { (held_out(evaluation)) }
+            table {
+                thead { tr {
+                    th { "figure" } th.number { "found" } th.number { "95 % interval" }
+                    th { "what it means" }
+                } }
+                tbody {
+                    @for line in &LINES {
+                        tr {
+                            th { (line.name) }
+                            td.number { (figure((line.of)(&evaluation.metrics))) }
+                            td.number { (interval(evaluation.metrics.intervals.get(line.key))) }
+                            td.soft { (line.means) }
+                        }
+                    }
+                    @for (precision, recall) in &evaluation.metrics.recall_at_precision {
+                        tr {
+                            th { "recall at precision " (text(precision)) }
+                            td.number { (figure(*recall)) } td.number { "-" }
+                            td.soft { "The most of those who do not pay that can be declined while that share of the declined would not pay." }
+                        }
+                    }
+                }
+            }
+            (confusion(evaluation))
+        }
+    }
+}
+
+fn held_out(evaluation: &Evaluation) -> String {
+    let means = match evaluation.split.as_str() {
+        "users" => "none of whose users it has learned from",
+        "time" => "all later than the loans it has learned from, of the same users too",
+        "rows" => "drawn one by one, so that it has learned from other loans of the same users, which flatters it",
+        _ => "all later than the loans it has learned from, and of users it has never seen",
+    };
+    format!(
+        "{} loans, {means}; {} of them ({}) were not paid on time. It learned from {} loans.",
+        count(evaluation.test_rows),
+        count(evaluation.test_positives),
+        percent(evaluation.test_positives as f64 / evaluation.test_rows.max(1) as f64),
+        count(evaluation.train_rows)
+    )
+}
+
+fn confusion(evaluation: &Evaluation) -> Markup {
+    let [[good_approved, good_declined], [bad_approved, bad_declined]] = evaluation.metrics.confusion;
+    html! {
+        table {
+            caption { "Decisions at the threshold of " (evaluation.threshold.get()) }
+            thead { tr { th {} th.number { "approved" } th.number { "declined" } } }
+            tbody {
+                tr { th { "paid on time" } td.number { (count(good_approved)) } td.number { (count(good_declined)) } }
+                tr { th { "not paid on time" } td.number { (count(bad_approved)) } td.number { (count(bad_declined)) } }
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The held-out rows on which a champion can be judged: those that it has learned nothing about.
+//!
+//! A champion that saw a row in training answers it from memory, and would beat every honest candidate there. What it has
+//! seen follows from its card: of the same feature file its split is drawn again, by its seed; of another file only the loans
+//! later than all it knew are certain.
+
+use contract::card::ModelCard;
+
+use crate::train::dataset::Dataset;
+use crate::train::leak::Known;
+use crate::train::split::{HoldOut, Split, SplitKind};
+
+/// Gives the places, in the list of held-out rows, of those that the champion has learned nothing about.
+pub fn unseen(card: &ModelCard, dataset: &Dataset, held_out: &[usize]) -> Vec<usize> {
+    let sample = &dataset.sample;
+    let known = split(card, dataset).map(|split| Known::new(sample, &split.train));
+    let last_known = card.training.last_event.days();
+    let is_unseen = |place: usize| match &known {
+        Some(known) => !known.leaks(sample, place),
+        None => sample.days[place] > last_known,
+    };
+    (0..held_out.len()).filter(|&at| is_unseen(held_out[at])).collect()
+}
+
+/// Draws the champion's split again; none where it was made on another file, or in another way than is known here.
+fn split(card: &ModelCard, dataset: &Dataset) -> Option<Split> {
+    let evaluation = card.evaluations.first().filter(|_| card.training.data == dataset.digest)?;
+    let kind = SplitKind::ALL.into_iter().find(|kind| kind.word() == evaluation.split)?;
+    let split = kind.split(&dataset.sample, &HoldOut::default(), card.training.seed);
+    let counts = [&split.train, &split.test].map(|places| places.len() as u64);
+    (counts == [evaluation.train_rows, evaluation.test_rows]).then_some(split)
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::digest::Digest;
+
+    use super::*;
+    use crate::train::fixtures;
+
+    #[test]
+    fn of_the_same_file_what_it_held_out_is_unseen_unless_it_leaked() {
+        let dataset = fixtures::dataset();
+        let all: Vec<usize> = (0..dataset.sample.labels.len()).collect();
+        for kind in SplitKind::ALL {
+            let drawn = kind.split(&dataset.sample, &HoldOut::default(), 123);
+            let mut card = fixtures::card(2);
+            card.training.data = dataset.digest;
+            card.evaluations[0].split = kind.word().to_owned();
+            card.evaluations[0].train_rows = drawn.train.len() as u64;
+            card.evaluations[0].test_rows = drawn.test.len() as u64;
+            let found = unseen(&card, &dataset, &all);
+            assert!(!found.is_empty() && found.iter().all(|place| !drawn.train.contains(place)), "{kind:?}");
+            match kind {
+                SplitKind::Rows => assert!(found.len() < drawn.test.len(), "users on both sides leak"),
+                SplitKind::Users | SplitKind::Time => assert_eq!(found, drawn.test, "{kind:?}"),
+                SplitKind::UsersTime => assert!(drawn.test.iter().all(|place| found.contains(place))),
+            }
+            card.training.seed += 1;
+            let other = unseen(&card, &dataset, &all);
+            assert!(kind == SplitKind::Time || other != found, "{kind:?}: another seed held out others");
+        }
+    }
+
+    #[test]
+    fn of_another_file_only_later_loans_are_unseen() {
+        let dataset = fixtures::dataset();
+        let mut card = fixtures::card(2);
+        card.training.data = Digest::of(b"another file");
+        let day = dataset.sample.days[7];
+        card.training.last_event = contract::date::Date::from_days(day).expect("a day");
+        let all: Vec<usize> = (0..dataset.sample.labels.len()).collect();
+        let found = unseen(&card, &dataset, &all);
+        assert!(found.iter().all(|&place| dataset.sample.days[place] > day) && !found.is_empty());
+        card.training.data = dataset.digest;
+        card.evaluations[0].train_rows += 1;
+        assert_eq!(unseen(&card, &dataset, &all), found, "a split that cannot be drawn again proves nothing");
+    }
+}
