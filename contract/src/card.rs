@@ -257,7 +257,8 @@ pub struct Comparison {
     pub split: String,
     /// The rows.
     pub rows: u64,
-    /// Whether the champion may have been trained on some of them, which flatters its figures.
+    /// Whether the champion may have learned from some of them, or from other loans of the same users of the same day or
+    /// later, which flatters its figures.
     pub champion_may_have_seen: bool,
     /// The champion's figures on them.
     pub champion: Metrics,

@@ -70,13 +70,23 @@ impl Workshop {
         self.feature_job(["features", "--input", loans, "--as-of", as_of, "--out", "features.parquet"])
     }
 
-    /// Trains the next version of credit-risk, and demands that it is written. On samples as small as these a gate may fail, which
-    /// is a story of its own (`governed.rs`).
+    /// Trains the next version of credit-risk, and demands that it is written. On samples as small as these a gate may fail,
+    /// which is a story of its own (`governed.rs`).
     pub fn train(&self, recipe: &str, seed: u64) -> String {
+        self.train_with(recipe, seed, &[])
+    }
+
+    /// As [`Self::train`], of a candidate of which nothing is demanded.
+    pub fn train_ungated(&self, recipe: &str, seed: u64) -> String {
+        std::fs::write(self.path("none.toml"), "").expect("gates that demand nothing");
+        self.train_with(recipe, seed, &["--gates", "none.toml"])
+    }
+
+    fn train_with(&self, recipe: &str, seed: u64, more: &[&str]) -> String {
         let seed = seed.to_string();
         let what = ["train", "--features", "features.parquet", "--recipe", recipe, "--model", "credit-risk"];
         let how = ["--key", "job.pem", "--out", "modules/candidates", "--seed", &seed];
-        let output = self.run(feature_job().args(what.into_iter().chain(how)));
+        let output = self.run(feature_job().args(what).args(how).args(more));
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let complained = String::from_utf8_lossy(&output.stderr);
         assert!(matches!(output.status.code(), Some(0 | GATES_FAILED)), "{recipe} failed:\n{said}\n{complained}");

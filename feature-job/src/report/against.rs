@@ -31,9 +31,9 @@ fn rows(comparison: &Comparison, held_out: u64) -> Markup {
     let Comparison { version, rows, champion_may_have_seen, .. } = comparison;
     html! {
         @if *champion_may_have_seen {
-            span.warn { "Not a fair comparison." } " On all " (count(*rows)) " held-out loans, although version " (version)
-            " may have learned from some of them: too few are left of which it certainly has not. What it has seen it knows by "
-            "heart, so its figures here say little about loans to come."
+            span.warn { "Not a fair comparison." } " On " (count(*rows)) " of " (count(held_out)) " held-out loans, although version "
+            (version) " may have learned from some of them, or from other loans of the same users of the same day or later: too "
+            "few are left of which neither is true. What it has seen it remembers, so its figures here say little of loans to come."
         } @else {
             "On the " (count(*rows)) " of " (count(held_out)) " held-out loans about which version " (version)
             " has learned nothing: neither the loan itself nor a later one of the same user."
@@ -72,16 +72,15 @@ fn differences(comparison: &Comparison) -> Markup {
 fn decisions(beside: &Beside, new: &ModelCard) -> Markup {
     let Flips { to_declined, to_approved } = beside.flips;
     let rows = beside.comparison.rows;
-    let line = |what: String, [flipped, unpaid]: [u64; 2]| {
+    let line = |what: &str, [flipped, unpaid]: [u64; 2]| {
         let share =
             |part: u64, whole: u64| if whole == 0 { "-".to_owned() } else { percent(part as f64 / whole as f64) };
         html! { tr {
-            th { (what) }
+            th { "now " code { (text(what)) } ", was not before" }
             td.number { (count(flipped)) } td.number { (share(flipped, rows)) }
             td.number { (count(unpaid)) } td.number { (share(unpaid, flipped)) }
         } }
     };
-    let (declined, approved) = (text(&new.output.at_or_above), text(&new.output.below));
     let base = beside.comparison.challenger.confusion[1].iter().sum::<u64>() as f64 / rows.max(1) as f64;
     html! {
         h3 { "Decisions that flip" }
@@ -94,8 +93,8 @@ fn decisions(beside: &Beside, new: &ModelCard) -> Markup {
                 th {} th.number { "loans" } th.number { "of all" } th.number { "not paid on time" } th.number { "of these" }
             } }
             tbody {
-                (line(format!("now `{declined}`, was not before"), to_declined))
-                (line(format!("now `{approved}`, was not before"), to_approved))
+                (line(&new.output.at_or_above, to_declined))
+                (line(&new.output.below, to_approved))
             }
         }
     }

@@ -33,13 +33,13 @@ fn side_by_side(old: &ModelCard, new: &ModelCard) -> Markup {
     let all = names.iter().copied().chain(gone);
     html! {
         table {
-            thead { tr { th {} th { "version " (old.version) } th { "this candidate" } th { "changed" } } }
+            thead { tr { th {} th { "version " (old.version) } th { "this candidate" } th {} } }
             tbody {
                 @for what in all {
                     @let (before, after) = (find(&before, what), find(&after, what));
                     tr {
                         th { (what) } td { (before) } td { (after) }
-                        td { @if before != after { span.warn { "changed" } } }
+                        td.number { @if before != after { span.warn { "changed" } } }
                     }
                 }
             }

@@ -67,37 +67,56 @@ pub const LINES: [Line; 10] = [
     Line { key: "recall", name: "recall", of: |m| m.recall, means: "Share of those who do not pay that are declined." },
 ];
 
-/// Shows every evaluation in the card, the shipped fit's first.
+/// Shows how the fit in the module did, and beside each other what the recipe is worth when judged in other ways.
 pub fn section(facts: &Facts<'_>) -> Markup {
+    let Some((first, others)) = facts.card.evaluations.split_first() else { return html! {} };
     html! {
         h2 { "What it is worth" }
-        @for (place, evaluation) in facts.card.evaluations.iter().enumerate() {
-            h3 { "Held out by " (text(&evaluation.split)) @if place == 0 { ": the fit in the module" } @else { ": another fit by the same recipe" } }
-            p.soft { (held_out(evaluation)) }
-            table {
-                thead { tr {
-                    th { "figure" } th.number { "found" } th.number { "95 % interval" }
-                    th { "what it means" }
-                } }
-                tbody {
-                    @for line in &LINES {
-                        tr {
-                            th { (line.name) }
-                            td.number { (figure((line.of)(&evaluation.metrics))) }
-                            td.number { (interval(evaluation.metrics.intervals.get(line.key))) }
-                            td.soft { (line.means) }
-                        }
+        h3 { "The fit in the module, held out by " (text(&first.split)) }
+        p.soft { (held_out(first)) }
+        table {
+            thead { tr { th { "figure" } th.number { "found" } th.number { "95 % interval" } th { "what it means" } } }
+            tbody {
+                @for line in &LINES {
+                    tr {
+                        th { (line.name) } td.number { (figure((line.of)(&first.metrics))) }
+                        td.number { (interval(first.metrics.intervals.get(line.key))) } td.soft { (line.means) }
                     }
-                    @for (precision, recall) in &evaluation.metrics.recall_at_precision {
-                        tr {
-                            th { "recall at precision " (text(precision)) }
-                            td.number { (figure(*recall)) } td.number { "-" }
-                            td.soft { "The most of those who do not pay that can be declined while that share of the declined would not pay." }
+                }
+                @for (precision, recall) in &first.metrics.recall_at_precision {
+                    tr {
+                        th { "recall at precision " (text(precision)) } td.number { (figure(*recall)) } td.number { "-" }
+                        td.soft { "The most of those who do not pay that can be declined while that share of the declined would not pay." }
+                    }
+                }
+            }
+        }
+        (confusion(first))
+        @if !others.is_empty() { (beside(others)) }
+    }
+}
+
+/// Shows other fits by the same recipe, a column for each way of holding out.
+fn beside(others: &[Evaluation]) -> Markup {
+    html! {
+        h3 { "The same recipe, judged in other ways" }
+        @for other in others { p.soft { b { "By " (text(&other.split)) ": " } (held_out(other)) } }
+        table {
+            caption { "Each column is another fit, not the one in the module; 95 % intervals stand below the figures." }
+            thead { tr { th { "figure" } @for other in others { th.number { "by " (text(&other.split)) } } } }
+            tbody {
+                @for line in &LINES {
+                    tr {
+                        th { (line.name) }
+                        @for other in others {
+                            td.number {
+                                (figure((line.of)(&other.metrics)))
+                                @if let Some(of) = other.metrics.intervals.get(line.key) { br; span.soft { (interval(Some(of))) } }
+                            }
                         }
                     }
                 }
             }
-            (confusion(evaluation))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use contract::card::OutputKind;
 use maud::{Markup, PreEscaped, html};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
@@ -57,6 +58,9 @@ pub fn section(facts: &Facts<'_>) -> Result<Markup, PlotError> {
         Curves::new(&beside.scores, &labels)
     });
     let champion = champion.as_ref();
+    // A score that is no probability lies so far off that nothing of the candidate would be seen beside it.
+    let calibrated =
+        champion.filter(|_| facts.beside().is_some_and(|of| of.card.output.kind == OutputKind::Probability));
     let plots = [
         (roc(&candidate, champion).draw()?, "ROC. The further above the dashed line of chance, the better it ranks."),
         (
@@ -64,8 +68,8 @@ pub fn section(facts: &Facts<'_>) -> Result<Markup, PlotError> {
             "Precision and recall at every threshold. The dashed line is the share of unpaid loans: what declining at random gives.",
         ),
         (
-            calibration(&candidate, champion).draw()?,
-            "Calibration: ten groups of equal size by score. On the dashed line, what it says comes true. A score that is no probability may lie far off.",
+            calibration(&candidate, calibrated).draw()?,
+            "Calibration: ten groups of equal size by score. On the dashed line, what it says comes true. An approved version whose number is no probability is left out.",
         ),
         (
             distribution(&candidate).draw()?,
@@ -158,11 +162,11 @@ impl Plot {
 
     fn draw_to(&self, svg: &mut String) -> Result<(), DrawingAreaErrorKind<std::io::Error>> {
         let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
-        let text = ("sans-serif", 15).into_font().color(&INK);
+        let text = ("sans-serif", 19).into_font().color(&INK);
         let mut chart = ChartBuilder::on(&area)
             .margin(14)
-            .x_label_area_size(46)
-            .y_label_area_size(66)
+            .x_label_area_size(52)
+            .y_label_area_size(74)
             .build_cartesian_2d(self.x.1.clone(), self.y.1.clone())?;
         chart
             .configure_mesh()

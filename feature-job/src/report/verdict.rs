@@ -17,8 +17,11 @@ pub fn section(facts: &Facts<'_>) -> Markup {
         p.soft {
             "Version " (card.version) " of " (card.model) ", made by recipe " code { (text(&training.recipe)) } " from "
             (count(training.rows)) " loans of " (count(training.entities)) " users between " (training.first_event) " and "
-            (training.last_event) ". It says how likely a loan is not to be paid on time, and "
-            b { (text(&card.output.at_or_above)) } "s from a score of " (card.output.threshold.get()) " on."
+            (training.last_event) ". It says " (match card.output.kind {
+                OutputKind::Probability => "how likely a loan is not to be paid on time",
+                OutputKind::Score => "which of two loans is less likely to be paid on time",
+            }) ", and decides " b { (text(&card.output.at_or_above)) } " from " (format!("{:.4}", card.output.threshold.get())) " on, "
+            b { (text(&card.output.below)) } " below."
         }
         div.verdict.(class) {
             @if card.gates.is_empty() {
@@ -53,7 +56,7 @@ fn beside(facts: &Facts<'_>) -> Markup {
             html! {
                 "Against version " (version) " on the same " (count(*rows)) " held-out loans: " b { (judgement(&beside.comparison)) }
                 @if *champion_may_have_seen {
-                    " Version " (version) " may have been trained on some of these loans, which flatters its figures and not the candidate's."
+                    " Version " (version) " may have learned from some of these loans or their users, which flatters it and not the candidate."
                 }
             }
         }

@@ -50,12 +50,12 @@ fn champion(standing: &Standing) -> String {
         Standing::Apart { version, why, .. } => format!("\nNOT compared with version {version}: {why}\n"),
         Standing::Beside(beside) => {
             let comparison = &beside.comparison;
-            let mut text = format!("\ncompared with version {} on the same held-out rows", comparison.version);
-            text.push_str(if comparison.champion_may_have_seen {
-                ", some of which it may have seen:\n"
-            } else {
-                ":\n"
-            });
+            let knows = match comparison.champion_may_have_seen {
+                true => "of which it may know some, which flatters it",
+                false => "about which it has learned nothing",
+            };
+            let rows = counted(comparison.rows, "held-out loan");
+            let mut text = format!("\ncompared with version {} on {rows}, {knows}:\n", comparison.version);
             for (name, of) in &comparison.differences {
                 let Interval { low, high } = of.interval;
                 let _ = writeln!(text, "{name:<26}{:>+16.4}  (95 %: {low:+.4} to {high:+.4})", of.value);

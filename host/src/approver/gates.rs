@@ -32,7 +32,7 @@ pub(super) fn show_champion(card: &ModelCard) {
     };
     say!("champion    version {version} ({digest}), on the same {rows} rows held out by {}", printable(split));
     match champion_may_have_seen {
-        true => say!("            it may have learned from some of these rows, which flatters it"),
+        true => say!("            it may have learned from some of these rows or their users, which flatters it"),
         false => say!("            it has learned nothing about these rows"),
     }
     for (name, difference) in differences {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use contract::card::{Comparison, Difference, ModelCard};
+use contract::card::{Comparison, Difference, Metrics, ModelCard};
 use contract::digest::Digest;
 use contract::ids::ModelVersion;
 use contract::view::FeatureView;
 
 use super::Champion;
-use super::unseen::unseen;
+use super::unseen::{Unseen, unseen};
 use crate::compile::{Component, RunError};
 use crate::drift::{self, Drift};
 use crate::offline::Table;
@@ -79,7 +79,7 @@ enum Obstacle {
 }
 
 /// Runs the champion on the rows that the candidate's own fit held out, and measures both on those that the champion has
-/// learned nothing about; on all of them, and saying so, where these are too few to tell the two apart.
+/// learned nothing about; where these are too few to tell the two apart, on more of them, and saying so.
 ///
 /// A champion that cannot be run is no reason to stop: what was found out stands in the answer, and gates that need the
 /// comparison are then not passed.
@@ -115,30 +115,53 @@ fn beside(
         entities: first.split.test.iter().map(|&place| dataset.sample.entities[place]).collect(),
         thresholds: [card.output.threshold.get(), first.fitted.threshold],
     };
-    let mut places = unseen(card, dataset, &first.split.test);
-    let mut compared = pair.at(&places);
-    let mut differences = compared.differences(seed);
-    let champion_may_have_seen = !differences.contains_key(DECIDING);
-    if champion_may_have_seen {
-        places = (0..scores.len()).collect();
-        compared = pair.at(&places);
-        differences = compared.differences(seed);
-    }
-    let [old, new] = compared.metrics();
+    let fairest = Measured::fairest(&pair, unseen(card, dataset, &first.split.test), seed);
+    let [old, new] = fairest.compared.metrics();
     let comparison = Comparison {
         version: card.version,
         digest: *digest,
         split: first.evaluation.split.clone(),
-        rows: places.len() as u64,
-        champion_may_have_seen,
+        rows: fairest.places.len() as u64,
+        champion_may_have_seen: fairest.flattered,
         champion: old,
         challenger: new,
-        differences,
+        differences: fairest.differences,
     };
-    let flips = compared.flips();
+    let flips = fairest.compared.flips();
     let drifts = drift::drifts(&card.histograms, &all.select(&first.split.train));
-    let [scores, _] = compared.scores;
-    Ok(Beside { comparison, card: card.clone(), places, scores, flips, drifts })
+    let [scores, _] = fairest.compared.scores;
+    Ok(Beside { comparison, card: card.clone(), places: fairest.places, scores, flips, drifts })
+}
+
+/// Both versions on some of the held-out rows.
+#[derive(Debug)]
+struct Measured {
+    places: Vec<usize>,
+    /// Whether the champion may know these rows, or their users.
+    flattered: bool,
+    compared: Pair<Vec<f64>>,
+    differences: BTreeMap<String, Difference>,
+}
+
+impl Measured {
+    fn new<S: AsRef<[f64]>>(pair: &Pair<S>, places: Vec<usize>, flattered: bool, seed: u64) -> Self {
+        let compared = pair.at(&places);
+        let differences = compared.differences(seed);
+        Self { places, flattered, compared, differences }
+    }
+
+    /// Takes the fairest rows that are enough to tell the two apart; in the end all of them, whether or not they are.
+    fn fairest<S: AsRef<[f64]>>(pair: &Pair<S>, unseen: Unseen, seed: u64) -> Self {
+        let everything = (0..pair.labels.len()).collect();
+        let mut measured = Self::new(pair, unseen.unheard, false, seed);
+        for places in [unseen.unlearned, everything] {
+            if measured.differences.contains_key(DECIDING) {
+                break;
+            }
+            measured = Self::new(pair, places, true, seed);
+        }
+        measured
+    }
 }
 
 /// Scores rows in the sandbox, whatever the component does.
@@ -180,7 +203,7 @@ impl Pair<Vec<f64>> {
         bootstrap::differences(champion, candidate, &self.labels, &self.entities, self.thresholds, seed)
     }
 
-    fn metrics(&self) -> [contract::card::Metrics; 2] {
+    fn metrics(&self) -> [Metrics; 2] {
         [0, 1].map(|which| measure(&self.scores[which], &self.labels, self.thresholds[which]))
     }
 

@@ -10,16 +10,33 @@ use crate::train::dataset::Dataset;
 use crate::train::leak::Known;
 use crate::train::split::{HoldOut, Split, SplitKind};
 
-/// Gives the places, in the list of held-out rows, of those that the champion has learned nothing about.
-pub fn unseen(card: &ModelCard, dataset: &Dataset, held_out: &[usize]) -> Vec<usize> {
+/// Places, in a list of held-out rows, by what a champion knows of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// Rows about which it has learned nothing: not the row, and nothing of its user of the same day or later.
+    pub unheard: Vec<usize>,
+    /// Rows that it has not learned from; of their users it may know other loans, which flatters it.
+    pub unlearned: Vec<usize>,
+}
+
+/// Sorts held-out rows by what the champion knows of them.
+pub fn unseen(card: &ModelCard, dataset: &Dataset, held_out: &[usize]) -> Unseen {
     let sample = &dataset.sample;
-    let known = split(card, dataset).map(|split| Known::new(sample, &split.train));
-    let last_known = card.training.last_event.days();
-    let is_unseen = |place: usize| match &known {
-        Some(known) => !known.leaks(sample, place),
-        None => sample.days[place] > last_known,
-    };
-    (0..held_out.len()).filter(|&at| is_unseen(held_out[at])).collect()
+    let places = |keep: &dyn Fn(usize) -> bool| (0..held_out.len()).filter(|&at| keep(held_out[at])).collect();
+    match split(card, dataset) {
+        Some(split) => {
+            let known = Known::new(sample, &split.train);
+            Unseen {
+                unheard: places(&|place| !known.leaks(sample, place)),
+                unlearned: places(&|place| split.train.binary_search(&place).is_err()),
+            }
+        }
+        None => {
+            let last_known = card.training.last_event.days();
+            let later: Vec<usize> = places(&|place| sample.days[place] > last_known);
+            Unseen { unheard: later.clone(), unlearned: later }
+        }
+    }
 }
 
 /// Draws the champion's split again; none where it was made on another file, or in another way than is known here.
@@ -49,7 +66,8 @@ mod tests {
             card.evaluations[0].split = kind.word().to_owned();
             card.evaluations[0].train_rows = drawn.train.len() as u64;
             card.evaluations[0].test_rows = drawn.test.len() as u64;
-            let found = unseen(&card, &dataset, &all);
+            let Unseen { unheard: found, unlearned } = unseen(&card, &dataset, &all);
+            assert!(unlearned.iter().all(|place| !drawn.train.contains(place)) && unlearned.len() >= drawn.test.len());
             assert!(!found.is_empty() && found.iter().all(|place| !drawn.train.contains(place)), "{kind:?}");
             match kind {
                 SplitKind::Rows => assert!(found.len() < drawn.test.len(), "users on both sides leak"),
@@ -57,7 +75,7 @@ mod tests {
                 SplitKind::UsersTime => assert!(drawn.test.iter().all(|place| found.contains(place))),
             }
             card.training.seed += 1;
-            let other = unseen(&card, &dataset, &all);
+            let other = unseen(&card, &dataset, &all).unheard;
             assert!(kind == SplitKind::Time || other != found, "{kind:?}: another seed held out others");
         }
     }
@@ -71,7 +89,8 @@ mod tests {
         card.training.last_event = contract::date::Date::from_days(day).expect("a day");
         let all: Vec<usize> = (0..dataset.sample.labels.len()).collect();
         let found = unseen(&card, &dataset, &all);
-        assert!(found.iter().all(|&place| dataset.sample.days[place] > day) && !found.is_empty());
+        assert_eq!(found.unheard, found.unlearned);
+        assert!(found.unheard.iter().all(|&place| dataset.sample.days[place] > day) && !found.unheard.is_empty());
         card.training.data = dataset.digest;
         card.evaluations[0].train_rows += 1;
         assert_eq!(unseen(&card, &dataset, &all), found, "a split that cannot be drawn again proves nothing");
