@@ -12,7 +12,7 @@ use feature_job::offline::Table;
 use feature_job::sample;
 use feature_job::train::dataset::Dataset;
 use feature_job::train::evaluate::judge_all;
-use feature_job::train::recipe::RecipeName;
+use feature_job::train::recipe::Recipe;
 
 const SEED: u64 = 123;
 
@@ -31,7 +31,7 @@ fn main() -> anyhow::Result<()> {
 
     let start = Instant::now();
     let dataset = Dataset::new(&Table::read(&features)?, Ages::AsOf)?;
-    let judged = judge_all(RecipeName::Baseline.recipe(), &dataset, SEED, &|| ())?;
+    let judged = judge_all(&Recipe::load("baseline")?, &dataset, SEED, &|| ())?;
     let rows = dataset.sample.rows.len();
     let (fits, seconds) = (judged.len(), start.elapsed().as_secs_f64());
     writeln!(std::io::stdout(), "baseline on {name}, {rows} loans, {fits} fits: {seconds:.2} s")?;

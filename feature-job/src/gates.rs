@@ -101,26 +101,23 @@ fn against(gates: &mut Vec<Gate>, bounds: &Bounds, against: &Against<'_>) {
     }
 }
 
-/// Holds the parts of each slicing together: the lowest share of approvals over the highest.
+/// Compares the parts of each slicing that is demanded: the lowest share of approvals over the highest.
 fn fairness(gates: &mut Vec<Gate>, bounds: &Bounds, slices: &[Slice]) {
     let bounds = &bounds.fairness;
-    let mut shares: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for slice in slices {
-        // A slicing none of whose parts is large enough stays, so that its gate says that nothing could be measured.
-        let parts = shares.entry(&slice.by).or_default();
-        if slice.rows >= bounds.part_rows_min.unwrap_or(0) {
+    for (by, bound) in &bounds.approval_rate_ratio_min {
+        let large = |slice: &&Slice| slice.by == *by && slice.rows >= bounds.part_rows_min.unwrap_or(0);
+        let approved = |slice: &Slice| {
             let [[good, _], [bad, _]] = slice.metrics.confusion;
-            parts.push((good + bad) as f64 / slice.rows as f64);
-        }
-    }
-    for (by, shares) in shares {
+            (good + bad) as f64 / slice.rows as f64
+        };
+        let shares: Vec<f64> = slices.iter().filter(large).map(approved).collect();
         let lowest = shares.iter().copied().fold(f64::INFINITY, f64::min);
         let highest = shares.iter().copied().fold(0.0, f64::max);
         // One part alone is not treated alike, it is not compared.
         let ratio = (shares.len() > 1).then_some(lowest / highest);
         let name = format!("approval_rate_ratio_by_{by}_min");
         let what = format!("by {by}, the lowest part's share of approvals over the highest part's");
-        at_least(gates, &name, &what, ratio, bounds.approval_rate_ratio_min);
+        at_least(gates, &name, &what, ratio, Some(*bound));
     }
 }
 

@@ -1,17 +1,21 @@
 //! Training: features to a judged, proven and signed candidate.
 //!
-//! Read in this order: what is learned from ([`dataset`], [`rows`], [`split`]), the [`recipes`] and what they are made of
-//! ([`smote`], [`trees`], [`deep`], [`regression`]), how a model is judged ([`evaluate`], [`metrics`], [`bootstrap`], [`slices`],
-//! [`fairness`], [`importance`]), what it is held against ([`champion`], [`demands`]), and what is written ([`candidate`], with its
-//! [`card`] and its [`proof`]).
+//! Read in this order: what is learned from ([`dataset`], [`rows`], [`split`]); what a [`recipe`] says and how it is carried
+//! out ([`fit`]): what is done about missing values and few positives ([`missing`], [`imbalance`], [`smote`]), the families
+//! ([`learner`], [`trees`], [`deep`], [`boosting`], [`binned`], [`regression`]), [`search`], [`calibrate`] and [`threshold`];
+//! how a model is judged ([`evaluate`], [`metrics`], [`bootstrap`], [`slices`], [`fairness`], [`importance`]); what it is held
+//! against ([`champion`], [`demands`]); and what is written ([`candidate`], with its [`card`] and its [`proof`]).
 //!
 //! The model that goes into the module is the one fitted on the training part of the recipe's first split: the very
 //! model whose held-out figures stand first in the card. Nothing is fitted again on all rows, since such a model would
 //! carry figures that were never measured on it. Everything random comes from the one seed: the same features, recipe,
 //! seed and key give the same bytes.
 
+pub mod binned;
 pub mod bins;
+pub mod boosting;
 pub mod bootstrap;
+pub mod calibrate;
 pub mod candidate;
 pub mod card;
 pub mod champion;
@@ -20,29 +24,35 @@ pub mod deep;
 pub mod demands;
 pub mod evaluate;
 pub mod fairness;
+pub mod fit;
 pub mod golden;
 pub mod histogram;
+pub mod imbalance;
 pub mod importance;
 pub mod leak;
+pub mod learner;
 pub mod metrics;
+pub mod missing;
 pub mod pipeline;
 pub mod place;
 pub mod proof;
 pub mod recipe;
-pub mod recipes;
 pub mod regression;
 pub mod rows;
 pub mod scoring;
+pub mod search;
 pub mod slices;
 pub mod smote;
 pub mod split;
 pub mod summary;
+pub mod threshold;
 pub mod trees;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use contract::date::Date;
 use contract::ids::{ModelName, ModelVersion};
 use contract::key::PrivateKey;
 use indicatif::ProgressBar;
@@ -51,7 +61,7 @@ use candidate::{Candidate, Order};
 use dataset::Dataset;
 use demands::{DemandArgs, Demands};
 use place::Place;
-use recipe::RecipeName;
+use recipe::Recipe;
 
 use crate::answer;
 use crate::exit::{Code, Stop};
@@ -84,9 +94,13 @@ pub struct TrainArgs {
 /// How to train, and where the candidate goes.
 #[derive(Debug, clap::Args)]
 pub struct HowArgs {
-    /// The recipe: `baseline` is the data scientist's, `forest` and `logistic` hold users out.
-    #[arg(long, value_enum)]
-    pub recipe: RecipeName,
+    /// The recipe: `baseline` (the data scientist's), `forest`, `extra-trees`, `boosted`, `logistic`, or a file like theirs
+    /// whose name ends in `.toml`.
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub recipe: Recipe,
+    /// The first day that is held out by time; by default the recipe's, or the day from which on the latest loans lie.
+    #[arg(long, value_name = "DATE")]
+    pub split_date: Option<Date>,
     /// The model's name, such as `credit-risk`.
     #[arg(long, value_name = "NAME")]
     pub model: ModelName,
@@ -167,7 +181,7 @@ pub fn train_and_tell(features: &Path, how: &HowArgs, prepared: Prepared) -> any
 /// As [`TrainArgs::run`].
 pub fn train(features: &Path, how: &HowArgs, prepared: Prepared) -> anyhow::Result<Candidate> {
     let Prepared { key, place, demands } = prepared;
-    let recipe = how.recipe.recipe();
+    let recipe = &how.recipe.clone().split_at(how.split_date);
     // One step for the features, one for each fit with its judgement, one for the component and its proof.
     let bar = ProgressBar::new(recipe.splits().len() as u64 + 2);
     bar.enable_steady_tick(Duration::from_millis(200));

@@ -161,7 +161,7 @@ fn a_foreign_or_damaged_offline_store_is_refused() {
 #[test]
 fn no_verb_writes_over_what_it_reads() {
     use feature_job::score::ScoreArgs;
-    use feature_job::train::{HowArgs, pipeline::RunArgs, recipe::RecipeName};
+    use feature_job::train::{HowArgs, pipeline::RunArgs, recipe::Recipe};
     let folder = common::Folder::new();
     let [module, features, loans, key] = ["m.wasm", "f.parquet", "l.csv", "job.pem"].map(|name| folder.put(name, name));
     let check = |ran: anyhow::Result<()>| {
@@ -174,7 +174,8 @@ fn no_verb_writes_over_what_it_reads() {
     }
     for out in [&loans, &key] {
         let how = HowArgs {
-            recipe: RecipeName::Forest,
+            recipe: Recipe::load("forest").expect("built in"),
+            split_date: None,
             model: "credit-risk".parse().expect("a name"),
             key: key.clone(),
             out: folder.out.clone(),

@@ -1,5 +1,6 @@
 //! The bounds of the gates, as `gates.toml` has them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -56,10 +57,10 @@ pub struct Champion {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fairness {
-    /// On the lowest part's share of approvals over the highest part's.
-    pub approval_rate_ratio_min: Option<f64>,
     /// Parts with fewer rows do not count.
     pub part_rows_min: Option<u64>,
+    /// On the lowest part's share of approvals over the highest part's, for each thing the parts are told apart by.
+    pub approval_rate_ratio_min: BTreeMap<String, f64>,
 }
 
 /// Bounds on how far the inputs have moved.
@@ -147,12 +148,12 @@ impl FromStr for Bounds {
             ("leaked_rows_share_max", figures.leaked_rows_share_max),
             ("roc_auc_loss_max", champion.roc_auc_loss_max),
             ("pr_auc_loss_max", champion.pr_auc_loss_max),
-            ("approval_rate_ratio_min", fairness.approval_rate_ratio_min),
             ("population_stability_index_max", drift.population_stability_index_max),
             ("module_bytes_max", cost.module_bytes_max),
             ("instructions_per_row_max", cost.instructions_per_row_max),
         ];
-        match numbers.iter().find(|(_, bound)| bound.is_some_and(|bound| !bound.is_finite())) {
+        let ratios = fairness.approval_rate_ratio_min.values().map(|ratio| ("approval_rate_ratio_min", Some(*ratio)));
+        match numbers.into_iter().chain(ratios).find(|(_, bound)| bound.is_some_and(|bound| !bound.is_finite())) {
             Some((name, _)) => Err(BoundsError::NotFinite(name)),
             None => Ok(bounds),
         }
@@ -169,7 +170,7 @@ mod tests {
         assert_eq!(shipped.figures.roc_auc_min, Some(0.53));
         assert_eq!(shipped.fairness.part_rows_min, Some(1_000));
         let lines = SHIPPED.lines().filter(|line| line.contains(" = ")).count();
-        assert_eq!(lines, 12, "a gate more or less belongs into this test");
+        assert_eq!(lines, 14, "a gate more or less belongs into this test");
     }
 
     #[test]
@@ -190,6 +191,7 @@ mod tests {
         check("[figure]\nroc_auc_min = 0.6", "figure");
         check("[figures]\nroc_auc_min = 'high'", "roc_auc_min");
         check("[figures]\nroc_auc_min = nan", "`roc_auc_min` is no finite number");
+        check("[fairness.approval_rate_ratio_min]\nage = inf", "`approval_rate_ratio_min` is no finite number");
         check("[fairness]\npart_rows_min = -1", "part_rows_min");
         let folder = tempfile::tempdir().expect("a folder");
         let absent = Bounds::load(Some(&folder.path().join("absent.toml"))).expect_err("no file").to_string();

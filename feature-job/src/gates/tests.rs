@@ -12,6 +12,10 @@ fn good() -> (Evaluation, BTreeMap<String, Difference>) {
     evaluation.metrics.intervals.insert("roc_auc".to_owned(), Interval { low: 0.55, high: 0.65 });
     evaluation.metrics.calibration_error = 0.001;
     let difference = Difference { value: 0.02, interval: Interval { low: -0.01, high: 0.05 } };
+    let part = |by: &str, value: &str, approved| fixtures::slice(by, value, 1_000, approved);
+    let [f, m] = [part("gender", "F", 900), part("gender", "M", 800)];
+    let [young, old] = [part("age", "under 30", 700), part("age", "50-59", 950)];
+    evaluation.slices = vec![f, m, young, old, part("housing", "Rented", 900), part("housing", "Owned", 950)];
     let differences = ["roc_auc", "pr_auc"].map(|figure| (figure.to_owned(), difference));
     (evaluation, differences.into())
 }
@@ -29,7 +33,7 @@ fn a_good_candidate_passes_all_that_is_shipped() {
     let (evaluation, differences) = good();
     let against = Against::Champion { differences: &differences, drift: Some(0.1) };
     let gates = judge(&Bounds::shipped(), &findings(&evaluation, against));
-    assert_eq!(gates.len(), 11, "{gates:?}");
+    assert_eq!(gates.len(), 13, "{gates:?}");
     assert!(gates.iter().all(|gate| gate.passed && gate.found.is_some()), "{gates:?}");
     assert!(judge(&Bounds::default(), &findings(&evaluation, against)).is_empty(), "nothing is demanded");
 }
@@ -56,10 +60,11 @@ fn every_gate_holds_at_its_bound_and_fails_one_past_it() {
             evaluation.metrics.pr_auc = Some(lift * 0.5);
         }
     };
-    let approved = |approved| {
+    // Of a thousand each, all of the one part are approved, and so many of the other.
+    let approved = |by: &'static str, approved| {
         move |evaluation: &mut Evaluation| {
-            evaluation.slices =
-                vec![fixtures::slice("gender", "F", 1_000, 1_000), fixtures::slice("gender", "M", 1_000, approved)];
+            evaluation.slices.retain(|slice| slice.by != by);
+            evaluation.slices.extend([1_000, approved].map(|approved| fixtures::slice(by, "a part", 1_000, approved)));
         }
     };
     let compared = |high: f64, drift: f64| {
@@ -77,14 +82,16 @@ fn every_gate_holds_at_its_bound_and_fails_one_past_it() {
             (leaked, bytes, instructions);
         failed(&shipped, &findings)
     };
-    let cases: [Case<'_>; 10] = [
+    let cases: [Case<'_>; 12] = [
         ("roc_auc_min", &|past| with(&|e| e.metrics.roc_auc = Some(if past { 0.53_f64.next_down() } else { 0.53 }))),
         ("roc_auc_low_min", &|past| with(&low(if past { 0.5_f64.next_down() } else { 0.5 }))),
         ("pr_auc_lift_min", &|past| with(&lift(if past { 1.099_999 } else { 1.1 }))),
         ("calibration_error_max", &|past| {
             with(&|e| e.metrics.calibration_error = if past { 0.005_f64.next_up() } else { 0.005 })
         }),
-        ("approval_rate_ratio_by_gender_min", &|past| with(&approved(if past { 799 } else { 800 }))),
+        ("approval_rate_ratio_by_gender_min", &|past| with(&approved("gender", if past { 799 } else { 800 }))),
+        ("approval_rate_ratio_by_housing_min", &|past| with(&approved("housing", if past { 799 } else { 800 }))),
+        ("approval_rate_ratio_by_age_min", &|past| with(&approved("age", if past { 599 } else { 600 }))),
         ("roc_auc_loss_max", &|past| compared(if past { -1e-9 } else { 0.0 }, 0.1)),
         ("population_stability_index_max", &|past| compared(0.01, if past { 0.25_f64.next_up() } else { 0.25 })),
         ("leaked_rows_share_max", &|past| costs(if past { 1e-9 } else { 0.0 }, 1, 1.0)),
@@ -129,9 +136,11 @@ fn without_a_champion_there_is_nothing_to_lose() {
 #[test]
 fn small_parts_do_not_count_and_one_part_is_compared_with_nothing() {
     let (mut evaluation, _) = good();
+    let bounds =
+        "[fairness]\npart_rows_min = 1000\napproval_rate_ratio_min = { gender = 0.8 }".parse().expect("bounds");
     let part = |value: &str, rows: u64, approved: u64| fixtures::slice("gender", value, rows, approved);
     evaluation.slices = vec![part("F", 1_000, 1_000), part("M", 1_000, 800), part("X", 999, 0)];
-    let judged = |evaluation: &Evaluation| failed(&Bounds::shipped(), &findings(evaluation, Against::Nobody));
+    let judged = |evaluation: &Evaluation| failed(&bounds, &findings(evaluation, Against::Nobody));
     assert_eq!(judged(&evaluation), Vec::<String>::new());
     evaluation.slices.remove(0);
     assert_eq!(judged(&evaluation), ["approval_rate_ratio_by_gender_min"]);

@@ -30,13 +30,21 @@ impl Bins {
 
     /// Adds a group of rows of one score, higher than all before it.
     pub fn add(&mut self, score: f64, positives: u64, rows: u64) {
-        let difference = score - positives as f64 / rows.max(1) as f64;
-        let mut left = rows;
-        while left > 0 && self.filled < self.rows {
-            let taken = left.min(self.end - self.filled);
+        if rows < self.end - self.filled {
+            self.sum += score * rows as f64 - positives as f64;
+            self.filled += rows;
+        } else {
+            self.cut(score - positives as f64 / rows.max(1) as f64, rows);
+        }
+    }
+
+    /// Adds a group that fills the bin at hand, and maybe others: each takes rows of this mean score less outcome.
+    fn cut(&mut self, difference: f64, mut rows: u64) {
+        while rows > 0 && self.filled < self.rows {
+            let taken = rows.min(self.end - self.filled);
             self.sum += difference * taken as f64;
             self.filled += taken;
-            left -= taken;
+            rows -= taken;
             if self.filled == self.end {
                 self.distance += self.sum.abs();
                 self.sum = 0.0;

@@ -33,7 +33,7 @@ const COST_ROWS: usize = 256;
 /// What a candidate is made by, held against and written to.
 pub struct Order<'a> {
     /// The recipe it was fitted by.
-    pub recipe: &'a dyn Recipe,
+    pub recipe: &'a Recipe,
     /// The model's name.
     pub model: &'a ModelName,
     /// The seed of everything random.

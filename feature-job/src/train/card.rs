@@ -26,7 +26,7 @@ const BELOW: &str = "approve";
 /// # Errors
 /// [`ScoringError`], when the model does not take its own rows.
 pub fn card(
-    recipe: &dyn Recipe,
+    recipe: &Recipe,
     model: &ModelName,
     seed: u64,
     dataset: &Dataset,
@@ -68,13 +68,13 @@ pub fn card(
     })
 }
 
-fn training(recipe: &dyn Recipe, seed: u64, dataset: &Dataset, first: &Judged) -> Training {
+fn training(recipe: &Recipe, seed: u64, dataset: &Dataset, first: &Judged) -> Training {
     let day = |days: Option<&i32>| days.and_then(|&days| Date::from_days(days)).unwrap_or(dataset.as_of);
     Training {
         recipe: recipe.name().to_owned(),
         family: recipe.family().to_owned(),
         seed,
-        parameters: recipe.parameters(),
+        parameters: first.fitted.parameters.clone(),
         data: dataset.digest,
         rows: dataset.sample.rows.len() as u64,
         entities: dataset.sample.entities_count() as u64,

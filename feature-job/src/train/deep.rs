@@ -13,12 +13,14 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::rows::Rows;
 use super::trees::ForestError;
 
 /// How deep trees are grown.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DeepParameters {
     /// The number of trees.
     pub trees: usize,
@@ -226,7 +228,7 @@ fn leaf(counts: Counts) -> TreeNode {
 }
 
 /// Gives the middle of two values, and the lower one where the middle rounds up to the higher.
-fn between(lower: f64, higher: f64) -> f64 {
+pub(super) fn between(lower: f64, higher: f64) -> f64 {
     let middle = lower + (higher - lower) / 2.0;
     if middle < higher { middle } else { lower }
 }

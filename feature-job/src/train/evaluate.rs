@@ -7,11 +7,12 @@ use rayon::prelude::*;
 use super::bootstrap;
 use super::dataset::Dataset;
 use super::fairness::fairness;
+use super::fit::{FitError, Fitted};
 use super::metrics::measure;
-use super::recipe::{FitError, Fitted, Recipe};
+use super::recipe::Recipe;
 use super::scoring;
 use super::slices::slices;
-use super::split::{HoldOut, Split, SplitKind};
+use super::split::{Split, SplitKind};
 
 /// A fit with the split it was made on and what it was found to be worth.
 #[derive(Debug, Clone)]
@@ -52,7 +53,7 @@ pub enum EvaluateError {
 /// # Errors
 /// [`EvaluateError`] of the first split that failed, in the recipe's order.
 pub fn judge_all(
-    recipe: &dyn Recipe,
+    recipe: &Recipe,
     dataset: &Dataset,
     seed: u64,
     done: &(dyn Fn() + Sync),
@@ -70,8 +71,8 @@ pub fn judge_all(
 ///
 /// # Errors
 /// [`EvaluateError`], when a side is empty or the fit fails.
-pub fn judge(recipe: &dyn Recipe, dataset: &Dataset, kind: SplitKind, seed: u64) -> Result<Judged, EvaluateError> {
-    let split = kind.split(&dataset.sample, &HoldOut::default(), seed);
+pub fn judge(recipe: &Recipe, dataset: &Dataset, kind: SplitKind, seed: u64) -> Result<Judged, EvaluateError> {
+    let split = kind.split(&dataset.sample, &recipe.hold_out(), seed);
     if split.train.is_empty() || split.test.is_empty() {
         return Err(EvaluateError::EmptySide { kind: kind.word() });
     }

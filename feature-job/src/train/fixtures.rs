@@ -1,5 +1,7 @@
 //! What tests of the candidate's surroundings share: a small card, its component, and a judged fit.
 
+use std::collections::BTreeMap;
+
 use contract::card::{
     Evaluation, Gate, GoldenVector, Histogram, Importance, Metrics, ModelCard, Output, OutputKind, Provenance, Slice,
     Training,
@@ -11,8 +13,8 @@ use guest_model::{Calibration, Family, Logistic, Model};
 
 use super::dataset::Dataset;
 use super::evaluate::Judged;
+use super::fit::Fitted;
 use super::metrics::measure;
-use super::recipe::Fitted;
 use super::scoring;
 use super::split::{HoldOut, Split, SplitKind};
 use crate::compile;
@@ -64,10 +66,14 @@ pub fn evaluation() -> Evaluation {
     }
 }
 
+fn fitted() -> Fitted {
+    Fitted { model: model(), threshold: 0.5, rows: 30, parameters: BTreeMap::new() }
+}
+
 /// The fit itself.
 pub fn judged() -> Judged {
     Judged {
-        fitted: Fitted { model: model(), threshold: 0.5, rows: 30 },
+        fitted: fitted(),
         split: Split { train: (10..40).collect(), test: (0..10).collect() },
         scores: SCORES.to_vec(),
         evaluation: evaluation(),
@@ -101,7 +107,7 @@ pub fn trained() -> (Table, Dataset, Judged) {
         metrics: measure(&scores, &held_out.labels, 0.5),
         ..evaluation()
     };
-    (table, dataset, Judged { fitted: Fitted { model: model(), threshold: 0.5, rows: 30 }, split, scores, evaluation })
+    (table, dataset, Judged { fitted: fitted(), split, scores, evaluation })
 }
 
 /// The labels of the rows it was judged by.

@@ -1,131 +1,267 @@
-//! What a recipe is: a named, seeded way from labelled rows to a model.
+//! What a recipe is: a readable file that says how rows become a model, how it is judged, and why.
+//!
+//! # Shape
+//! TOML; `feature-job/recipes/` holds the built-in ones, and each explains its keys where it sets them. A data scientist
+//! writes her own beside her data and names its path instead. Every key is read: one that is unknown or makes no sense is an
+//! error that names file and key, before any work starts.
 
-use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
 
 use contract::card::OutputKind;
-use contract::view::Ages;
-use guest_model::Model;
-use serde_json::Value;
+use contract::date::Date;
+use contract::view::{Ages, FeatureView};
+use serde::{Deserialize, Serialize};
 
-use super::metrics::best_f1_threshold;
-use super::recipes::{Baseline, Forest, Logistic};
-use super::regression::RegressionError;
-use super::rows::{Rows, Sample};
-use super::scoring::{self, ScoringError};
-use super::smote::SmoteError;
-use super::split::{SplitKind, by_users};
-use super::trees::ForestError;
+use super::calibrate::CalibrationMethod;
+use super::fit::{self, FitError, Fitted};
+use super::imbalance::Imbalance;
+use super::learner::{FamilyName, Learner};
+use super::missing::Missing;
+use super::rows::Sample;
+use super::search::{Search, SearchForm};
+use super::split::{HoldOut, SplitKind};
+use super::threshold::ThresholdRule;
 
-/// The recipes by the names a user types.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum RecipeName {
-    /// The data scientist's own: five deep trees on rows split by row and balanced by SMOTE. To compare with, not to use.
-    Baseline,
-    /// A probability forest of 100 trees, users held out.
-    Forest,
-    /// Logistic regression, users held out. The one to beat.
-    Logistic,
+/// The built-in recipes, by name.
+const BUILT_IN: [(&str, &str); 5] = [
+    ("baseline", include_str!("../../recipes/baseline.toml")),
+    ("forest", include_str!("../../recipes/forest.toml")),
+    ("extra-trees", include_str!("../../recipes/extra-trees.toml")),
+    ("boosted", include_str!("../../recipes/boosted.toml")),
+    ("logistic", include_str!("../../recipes/logistic.toml")),
+];
+/// The most characters of a recipe's name, which stands in the card.
+const NAME_CHARS_MAX: usize = 64;
+
+/// A recipe that was read and found to make sense.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recipe {
+    pub(super) form: Form,
+    /// How it learns where no search decides otherwise.
+    pub(super) learner: Learner,
+    pub(super) search: Option<Search>,
 }
 
-/// A way to make a model. Each stands in a file of its own under `recipes/`, parameters first.
-pub trait Recipe: Sync {
+/// A recipe as its file has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Form {
     /// The name that stands in the card.
-    fn name(&self) -> &'static str;
-    /// The model's family that stands in the card.
-    fn family(&self) -> &'static str;
+    pub name: String,
+    /// What kind of model it makes.
+    pub family: FamilyName,
     /// What ages count from in the rows it learns from.
-    fn ages(&self) -> Ages;
-    /// What its numbers mean.
-    fn output(&self) -> OutputKind;
-    /// How it is judged. The model fitted for the first of these is the one that goes into the module.
-    fn splits(&self) -> &'static [SplitKind];
-    /// All that was chosen by hand.
-    fn parameters(&self) -> BTreeMap<String, Value>;
+    pub ages: Ages,
+    /// What a missing value becomes.
+    pub missing: Missing,
+    /// What is done about there being few positive rows.
+    pub imbalance: Imbalance,
+    /// How scores are made shares of outcomes.
+    pub calibration: CalibrationMethod,
+    /// From which score on a loan is declined.
+    pub threshold: ThresholdRule,
+    /// The share of the training users who calibrate and choose the threshold, and are not learned from.
+    pub aside_share: Option<f64>,
+    /// How it is judged.
+    pub splits: Splits,
+    /// The family's parameters.
+    pub parameters: toml::Table,
+    /// Which parameters are tried.
+    pub search: Option<SearchForm>,
+}
+
+/// How a recipe is judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Splits {
+    /// The ways of holding rows out. The model fitted for the first of them is the one that goes into the module.
+    pub judge: Vec<SplitKind>,
+    /// The share of rows, users or time that is held out.
+    pub test_share: f64,
+    /// The first day held out by time; without it the day from which on the latest `test_share` of the loans lie.
+    pub date: Option<Date>,
+}
+
+/// Why there is no such recipe.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum RecipeError {
+    /// The name is neither a built-in recipe's nor a file's.
+    #[error("there is no recipe `{0}`: take one of {names}, or the path of a file that ends in .toml", names = names())]
+    Unknown(String),
+    /// The file cannot be read.
+    #[error("cannot read {file}: {said}")]
+    Read {
+        /// The file.
+        file: String,
+        /// The system's answer.
+        said: String,
+    },
+    /// The file is not a recipe's.
+    #[error("{file} is no recipe: {said}")]
+    Form {
+        /// The file.
+        file: String,
+        /// Where and what.
+        said: String,
+    },
+    /// A key's value makes no sense.
+    #[error("{file}: `{key}` {said}")]
+    Value {
+        /// The file.
+        file: String,
+        /// The key.
+        key: String,
+        /// What is wrong with it, and what would be right.
+        said: String,
+    },
+}
+
+/// A key with what is wrong with its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub key: String,
+    pub said: String,
+}
+
+/// Says that a key's value must be otherwise, where it is not as it `holds`.
+pub(super) fn demand(holds: bool, key: &str, said: &str) -> Result<(), Wrong> {
+    if holds { Ok(()) } else { Err(Wrong { key: key.to_owned(), said: said.to_owned() }) }
+}
+
+fn names() -> String {
+    BUILT_IN.map(|(name, _)| format!("`{name}`")).join(", ")
+}
+
+impl Recipe {
+    /// Gives a built-in recipe by its name, or reads one from a file whose path ends in `.toml`.
+    ///
+    /// # Errors
+    /// [`RecipeError`], which names file and key.
+    pub fn load(name_or_file: &str) -> Result<Self, RecipeError> {
+        if let Some((name, text)) = BUILT_IN.iter().find(|(name, _)| *name == name_or_file) {
+            return Self::parse(text, &format!("{name}.toml"));
+        }
+        if Path::new(name_or_file).extension().is_none_or(|extension| extension != "toml") {
+            return Err(RecipeError::Unknown(name_or_file.to_owned()));
+        }
+        let unread =
+            |error: std::io::Error| RecipeError::Read { file: name_or_file.to_owned(), said: error.to_string() };
+        Self::parse(&std::fs::read_to_string(name_or_file).map_err(unread)?, name_or_file)
+    }
+
+    fn parse(text: &str, file: &str) -> Result<Self, RecipeError> {
+        let form: Form = toml::from_str(text).map_err(|error| RecipeError::Form {
+            file: file.to_owned(),
+            said: error.to_string().trim_end().to_owned(),
+        })?;
+        let wrong = |Wrong { key, said }| RecipeError::Value { file: file.to_owned(), key, said };
+        form.check().map_err(wrong)?;
+        let learner = Learner::new(form.family, &form.parameters).map_err(wrong)?;
+        let search = form.search.as_ref().map(|search| search.expand(form.family, &form.parameters)).transpose();
+        Ok(Self { learner, search: search.map_err(wrong)?, form })
+    }
+
+    /// Gives the name that stands in the card.
+    pub fn name(&self) -> &str {
+        &self.form.name
+    }
+
+    /// Gives the model's family that stands in the card.
+    pub fn family(&self) -> &'static str {
+        self.form.family.word()
+    }
+
+    /// Gives what ages count from in the rows it learns from.
+    pub fn ages(&self) -> Ages {
+        self.form.ages
+    }
+
+    /// Gives what its numbers mean: what resampling or weights have distorted is a score, until it is calibrated.
+    pub fn output(&self) -> OutputKind {
+        let distorted = self.form.imbalance != Imbalance::None;
+        if distorted && self.form.calibration == CalibrationMethod::None {
+            OutputKind::Score
+        } else {
+            OutputKind::Probability
+        }
+    }
+
+    /// Gives the ways it is judged. The model fitted for the first of these is the one that goes into the module.
+    pub fn splits(&self) -> &[SplitKind] {
+        &self.form.splits.judge
+    }
+
+    /// Gives how much is held out.
+    pub fn hold_out(&self) -> HoldOut {
+        HoldOut { share: self.form.splits.test_share, first_day: self.form.splits.date.map(Date::days) }
+    }
+
+    /// Gives the recipe with another first day held out by time.
+    #[must_use]
+    pub fn split_at(mut self, date: Option<Date>) -> Self {
+        self.form.splits.date = date.or(self.form.splits.date);
+        self
+    }
+
     /// Fits a model to the training part.
     ///
     /// # Errors
     /// [`FitError`], when these rows cannot be learned from.
-    fn fit(&self, part: &Sample, seed: u64) -> Result<Fitted, FitError>;
+    pub fn fit(&self, part: &Sample, seed: u64) -> Result<Fitted, FitError> {
+        fit::fit(self, part, seed)
+    }
 }
 
-/// A model with what is known from fitting it.
-#[derive(Debug, Clone)]
-pub struct Fitted {
-    /// The model.
-    pub model: Model,
-    /// From which score on a row is decided positive.
-    pub threshold: f64,
-    /// Rows the model was fitted on, after resampling.
-    pub rows: usize,
+impl FromStr for Recipe {
+    type Err = RecipeError;
+
+    fn from_str(name_or_file: &str) -> Result<Self, RecipeError> {
+        Self::load(name_or_file)
+    }
 }
 
-/// Why rows cannot be learned from.
-#[derive(Debug, thiserror::Error)]
-pub enum FitError {
-    /// All rows of the training part are of one class.
-    #[error("all {rows} rows to fit on have label {label}: a classifier needs rows of both classes, give more data")]
-    OneClass {
-        /// Rows to fit on.
-        rows: usize,
-        /// Their label.
-        label: u8,
-    },
-    /// No positive row is left to choose the threshold by.
-    #[error("none of the {rows} rows kept aside to choose the threshold is positive: give more data")]
-    NoThreshold {
-        /// Rows kept aside.
-        rows: usize,
-    },
-    /// SMOTE found too few rows.
-    #[error(transparent)]
-    Smote(#[from] SmoteError),
-    /// The forest failed.
-    #[error(transparent)]
-    Forest(#[from] ForestError),
-    /// The regression failed.
-    #[error(transparent)]
-    Regression(#[from] RegressionError),
-    /// The fitted model could not be run.
-    #[error(transparent)]
-    Scoring(#[from] ScoringError),
+impl fmt::Display for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.form.name)
+    }
 }
 
-impl RecipeName {
-    /// Gives the recipe of this name.
-    pub fn recipe(self) -> &'static dyn Recipe {
-        match self {
-            Self::Baseline => &Baseline,
-            Self::Forest => &Forest,
-            Self::Logistic => &Logistic,
+impl Form {
+    fn check(&self) -> Result<(), Wrong> {
+        let named = !self.name.is_empty() && self.name.chars().count() <= NAME_CHARS_MAX;
+        demand(named, "name", "must have 1 to 64 characters")?;
+        self.missing.check(self.family)?;
+        self.imbalance.check(FeatureView::credit_risk(), self.family, self.missing)?;
+        self.check_aside()?;
+        self.threshold.check()?;
+        let Splits { judge, test_share, date: _ } = &self.splits;
+        demand(
+            !judge.is_empty(),
+            "splits.judge",
+            "names no way to hold rows out: give one of rows, users, time, users-time",
+        )?;
+        let once = judge.iter().enumerate().all(|(place, kind)| !judge[..place].contains(kind));
+        demand(once, "splits.judge", "names a way twice")?;
+        demand(*test_share > 0.0 && *test_share < 1.0, "splits.test_share", "must lie between 0 and 1")
+    }
+
+    fn check_aside(&self) -> Result<(), Wrong> {
+        let needed = self.calibration != CalibrationMethod::None || self.threshold.needs_rows();
+        let (needed_for_it, useless) = (
+            "is absent: to calibrate and to choose a threshold takes users kept aside, such as 0.15 of them",
+            "keeps users aside for nothing: the threshold is fixed and nothing is calibrated",
+        );
+        match self.aside_share {
+            None => demand(!needed, "aside_share", needed_for_it),
+            Some(share) => {
+                demand(needed, "aside_share", useless)?;
+                demand(share > 0.0 && share < 1.0, "aside_share", "must lie between 0 and 1")
+            }
         }
     }
 }
 
-/// Refuses rows of one class, which no recipe can learn from.
-pub fn two_classes(part: &Sample) -> Result<(), FitError> {
-    let (rows, positives) = (part.rows.len(), part.positives());
-    if positives == 0 || positives == rows {
-        return Err(FitError::OneClass { rows, label: u8::from(positives > 0) });
-    }
-    Ok(())
-}
-
-/// The share of the training part's users who choose the threshold and are not fitted on: 10 % of all users.
-pub const THRESHOLD_SHARE: f64 = 1.0 / 7.0;
-
-/// Fits on most users of the training part and lets the others choose the threshold with the highest F1, so that neither
-/// the rows fitted on nor the held-out ones decide it.
-pub fn fit_and_choose(
-    part: &Sample,
-    seed: u64,
-    fit: impl FnOnce(&Rows, &[u8]) -> Result<Model, FitError>,
-) -> Result<Fitted, FitError> {
-    let split = by_users(&part.entities, &part.labels, THRESHOLD_SHARE, seed.wrapping_add(1));
-    let (fitting, choosing) = (part.select(&split.train), part.select(&split.test));
-    two_classes(&fitting)?;
-    let model = fit(&fitting.rows, &fitting.labels)?;
-    let scores = scoring::score(&model, &choosing.rows)?;
-    let threshold =
-        best_f1_threshold(&scores, &choosing.labels).ok_or(FitError::NoThreshold { rows: choosing.rows.len() })?;
-    Ok(Fitted { model, threshold, rows: fitting.rows.len() })
-}
+#[cfg(test)]
+mod tests;

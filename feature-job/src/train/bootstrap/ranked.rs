@@ -71,38 +71,44 @@ impl Ranked {
     }
 
     /// Measures the sample in which each user stands as often as `counts` says.
+    ///
+    /// Rows are counted in whole numbers, and the one division that every score would take is left to the end: this loop
+    /// runs over all rows once a draw, and is what intervals cost.
     pub fn figures(&self, counts: &[u32]) -> Figures {
         let mut all = Sums::default();
         self.users.iter().zip(counts).for_each(|(sums, &count)| all.add(sums, f64::from(count)));
-        let negatives = all.rows - all.positives;
+        let (rows, positives) = (all.rows as u64, all.positives as u64);
+        let negatives = rows - positives;
 
-        let mut bins = Bins::new(all.rows as u64);
-        let (mut won, mut precision, mut distance) = (0.0, 0.0, 0.0_f64);
-        // Rows of each class below the score at hand, and at it.
-        let (mut below, mut at) = ([0.0; 2], [0.0; 2]);
+        let mut bins = Bins::new(rows);
+        let (mut pairs_won_twice, mut precision, mut distance) = (0_u64, 0.0, 0_u64);
+        // Rows below the score at hand, and at it; of them, positive ones.
+        let (mut below, mut positives_below, mut at, mut positives_at) = (0, 0, 0, 0);
         for row in &self.rows {
-            at[usize::from(row.label == 1)] += f64::from(counts[row.user as usize]);
-            if row.last_of_equals {
-                let [negative, positive] = at;
-                bins.add(row.score, positive as u64, (negative + positive) as u64);
-                // A tie between the classes counts as half won.
-                won += positive * (below[0] + negative / 2.0);
-                let (false_positives, true_positives) = (negatives - below[0], all.positives - below[1]);
-                if positive > 0.0 {
-                    precision += positive * true_positives / (true_positives + false_positives);
+            let count = u64::from(counts[row.user as usize]);
+            at += count;
+            positives_at += count * u64::from(row.label);
+            if row.last_of_equals && at > 0 {
+                bins.add(row.score, positives_at, at);
+                let (true_positives, decided) = (positives - positives_below, rows - below);
+                if positives_at > 0 {
+                    // A tie between the classes counts as half won.
+                    pairs_won_twice += positives_at * (2 * (below - positives_below) + at - positives_at);
+                    precision += positives_at as f64 * true_positives as f64 / decided as f64;
                 }
-                distance = distance.max((true_positives / all.positives - false_positives / negatives).abs());
-                below = [below[0] + negative, below[1] + positive];
-                at = [0.0; 2];
+                let (rates, others) = (true_positives * negatives, (decided - true_positives) * positives);
+                distance = distance.max(rates.abs_diff(others));
+                (below, positives_below, at, positives_at) = (below + at, positives_below + positives_at, 0, 0);
             }
         }
-        let two_classes = if all.positives > 0.0 && negatives > 0.0 { 1.0 } else { f64::NAN };
-        let roc_auc = two_classes * won / (all.positives * negatives);
+        // Not a number where a class is absent: 0 / 0.
+        let pairs = (positives * negatives) as f64;
+        let roc_auc = pairs_won_twice as f64 / 2.0 / pairs;
         [
             roc_auc,
             2.0 * roc_auc - 1.0,
-            two_classes * precision / all.positives,
-            two_classes * distance,
+            precision / all.positives * (pairs / pairs),
+            distance as f64 / pairs,
             all.log_loss / all.rows,
             all.squares / all.rows,
             bins.error(),

@@ -5,6 +5,8 @@
 //! later than all it knew are certain.
 
 use contract::card::ModelCard;
+use contract::date::Date;
+use serde_json::Value;
 
 use crate::train::dataset::Dataset;
 use crate::train::leak::Known;
@@ -43,9 +45,20 @@ pub fn unseen(card: &ModelCard, dataset: &Dataset, held_out: &[usize]) -> Unseen
 fn split(card: &ModelCard, dataset: &Dataset) -> Option<Split> {
     let evaluation = card.evaluations.first().filter(|_| card.training.data == dataset.digest)?;
     let kind = SplitKind::ALL.into_iter().find(|kind| kind.word() == evaluation.split)?;
-    let split = kind.split(&dataset.sample, &HoldOut::default(), card.training.seed);
+    let split = kind.split(&dataset.sample, &hold_out(card), card.training.seed);
     let counts = [&split.train, &split.test].map(|places| places.len() as u64);
     (counts == [evaluation.train_rows, evaluation.test_rows]).then_some(split)
+}
+
+/// Reads from the card how much was held out; what it does not say is as usual, and counts that differ show where it was not.
+fn hold_out(card: &ModelCard) -> HoldOut {
+    let parameters = &card.training.parameters;
+    let usual = HoldOut::default();
+    let day = |value: &Value| Some(value.as_str()?.parse::<Date>().ok()?.days());
+    HoldOut {
+        share: parameters.get("test_share").and_then(Value::as_f64).unwrap_or(usual.share),
+        first_day: parameters.get("split_date").and_then(day),
+    }
 }
 
 #[cfg(test)]
@@ -81,12 +94,21 @@ mod tests {
     }
 
     #[test]
+    fn the_share_and_the_day_held_out_are_the_cards() {
+        let mut card = fixtures::card(2);
+        assert_eq!(hold_out(&card), HoldOut::default());
+        card.training.parameters.insert("test_share".to_owned(), 0.2.into());
+        card.training.parameters.insert("split_date".to_owned(), "1970-02-01".into());
+        assert_eq!(hold_out(&card), HoldOut { share: 0.2, first_day: Some(31) });
+    }
+
+    #[test]
     fn of_another_file_only_later_loans_are_unseen() {
         let dataset = fixtures::dataset();
         let mut card = fixtures::card(2);
         card.training.data = Digest::of(b"another file");
         let day = dataset.sample.days[7];
-        card.training.last_event = contract::date::Date::from_days(day).expect("a day");
+        card.training.last_event = Date::from_days(day).expect("a day");
         let all: Vec<usize> = (0..dataset.sample.labels.len()).collect();
         let found = unseen(&card, &dataset, &all);
         assert_eq!(found.unheard, found.unlearned);
