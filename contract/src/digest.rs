@@ -31,15 +31,8 @@ impl Digest {
     ///
     /// # Errors
     /// Whatever the reader answers.
-    pub fn of_reader(mut reader: impl std::io::Read) -> std::io::Result<Self> {
-        let mut hasher = Sha256::new();
-        let mut block = vec![0; 1 << 16];
-        loop {
-            match reader.read(&mut block)? {
-                0 => return Ok(Self(hasher.finalize().into())),
-                count => hasher.update(&block[..count]),
-            }
-        }
+    pub fn of_reader(reader: impl std::io::Read) -> std::io::Result<Self> {
+        HashingReader::new(reader).finish()
     }
 
     /// Gives the 32 bytes.
@@ -50,6 +43,37 @@ impl Digest {
     /// Gives the 64 hexadecimal digits alone, as in-toto writes a digest.
     pub fn hex(&self) -> String {
         hex::encode(self.0)
+    }
+}
+
+/// Hashes what is read through it.
+#[derive(Debug)]
+pub struct HashingReader<R> {
+    reader: R,
+    hasher: Sha256,
+}
+
+impl<R: std::io::Read> HashingReader<R> {
+    /// Starts hashing.
+    pub fn new(reader: R) -> Self {
+        Self { reader, hasher: Sha256::new() }
+    }
+
+    /// Reads what is left, and gives the digest of all.
+    ///
+    /// # Errors
+    /// Whatever the reader answers.
+    pub fn finish(mut self) -> std::io::Result<Digest> {
+        std::io::copy(&mut self, &mut std::io::sink())?;
+        Ok(Digest(self.hasher.finalize().into()))
+    }
+}
+
+impl<R: std::io::Read> std::io::Read for HashingReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        Ok(count)
     }
 }
 

@@ -29,7 +29,10 @@ fn main() {
     let mut seconds: Vec<f64> = (0..RUNS)
         .map(|_| {
             let start = Instant::now();
-            rows = build::build(std::slice::from_ref(&csv), as_of, &out).expect("a fine loan file").manifest.rows;
+            rows = build::build(std::slice::from_ref(&csv), &build::Options::at(as_of), &out)
+                .expect("a fine loan file")
+                .manifest
+                .rows;
             start.elapsed().as_secs_f64()
         })
         .collect();
@@ -54,8 +57,9 @@ fn loans(folder: &Path) -> PathBuf {
     match named.or_else(|| shared.exists().then(|| shared.to_owned())) {
         Some(path) => {
             println!("loans from {}", path.display());
-            let source = Source::read(&path).expect("the loan file reads");
-            std::fs::write(&csv, source.bytes()).expect("room for the unpacked file");
+            let mut source = Source::open(&path).expect("the loan file opens");
+            let mut unpacked = std::fs::File::create(&csv).expect("a file");
+            std::io::copy(&mut source, &mut unpacked).expect("room for the unpacked file");
         }
         None => {
             println!("no loan file here: a sample of {SAMPLE_USERS} users instead");

@@ -27,7 +27,7 @@ fn main() -> anyhow::Result<()> {
         (invented, "an invented dataset (the real one is absent)")
     };
     let features = folder.path().join("features.parquet");
-    build::build(&[loans], "2021-12-27".parse()?, &features).context("cannot compute features")?;
+    build::build(&[loans], &build::Options::at("2021-12-27".parse()?), &features).context("cannot compute features")?;
 
     let start = Instant::now();
     let dataset = Dataset::new(&Table::read(&features)?, Ages::AsOf)?;

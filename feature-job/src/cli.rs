@@ -5,6 +5,7 @@ pub mod log;
 mod progress;
 mod publish;
 mod sample;
+mod validate;
 
 use clap::{Parser, Subcommand};
 
@@ -21,6 +22,7 @@ use feature_job::train::pipeline::RunArgs;
     after_help = "\
 The way, from nothing to a host that serves features:
   feature-job sample --out loans.csv
+  feature-job validate --input loans.csv --out quality
   feature-job features --input loans.csv --as-of 2021-12-27 --out features.parquet
   countersign keygen --role job --out job.pem --modules modules
   feature-job train --features features.parquet --recipe forest --model credit-risk --key job.pem \\
@@ -45,6 +47,8 @@ pub struct Arguments {
 pub enum Command {
     /// Write a loan file of invented users
     Sample(sample::Args),
+    /// Judge loan files, and write a report
+    Validate(validate::Args),
     /// Compute the features of loan files into an offline store
     Features(features::Args),
     /// Send every user's latest features to a host
@@ -64,6 +68,7 @@ impl Command {
     pub fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Sample(args) => args.run(),
+            Self::Validate(args) => args.run(),
             Self::Features(args) => args.run(),
             Self::Publish(args) => args.run(),
             Self::Train(args) => args.run(),

@@ -30,6 +30,7 @@ pub fn compute(loans: DataFrame, as_of: Date) -> PolarsResult<DataFrame> {
         years_on_the_job(as_of).alias(columns::YEARS_ON_THE_JOB),
         age(event.clone()).alias(columns::AGE_EVENT),
         years_on_the_job(event).alias(columns::YEARS_ON_THE_JOB_EVENT),
+        flag_own_car().alias(columns::FLAG_OWN_CAR),
     ];
     sorted.lazy().with_columns(features).select(columns::OFFLINE.map(col)).collect()
 }
@@ -60,6 +61,12 @@ fn years_on_the_job(reference: Expr) -> Expr {
 fn years(from: Expr, to: Expr) -> Expr {
     let span = to - from;
     ((span.clone() - span % lit(DAYS_OF_YEAR)) / lit(DAYS_OF_YEAR)).cast(DataType::Int64)
+}
+
+/// 1 for `Y`, 0 for `N`.
+fn flag_own_car() -> Expr {
+    let is = |text: &'static str| col(columns::FLAG_OWN_CAR).eq(lit(text));
+    when(is("Y")).then(lit(1_i64)).when(is("N")).then(lit(0_i64)).otherwise(lit(NULL)).cast(DataType::Int64)
 }
 
 fn days(column: &str) -> Expr {

@@ -19,6 +19,7 @@ pub mod html;
 pub mod loans;
 pub mod offline;
 pub mod publish;
+pub mod quality;
 pub mod report;
 pub mod retrain;
 pub mod sample;

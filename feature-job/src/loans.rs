@@ -1,17 +1,34 @@
-//! The loan file: read by the names of its columns, checked whole, and handed on as a typed frame.
+//! Loan files: read as a stream, checked row by row against a declared schema, and held compactly.
 //!
-//! [`source`] gets the bytes, [`shape`] checks that they are one loan a line, [`read`] parses the columns that are
-//! needed, and [`check`] holds them against the rules. Whatever breaks a rule is a finding, and findings fail the run:
-//! nothing is dropped in silence.
+//! [`schema`] is what a file must be, [`rules`] names what can be broken. [`inputs`] finds the files; [`source`] gives one
+//! as text whatever its format ([`parquet`]), [`blocks`] cuts it into whole lines, and [`header`] finds the columns.
+//! [`part`] looks at one block: [`line`] splits, [`check`] and [`value`] judge and read, and what comes of it is held
+//! ([`held`]), put aside ([`rejects`]) and counted ([`tally`], [`figures`]). [`read`] does so for all files, within
+//! [`limits`], and [`table`] judges what only the whole shows, [`users`] by user.
 
+pub mod blocks;
 pub mod check;
+pub mod figures;
+pub mod header;
+pub mod held;
+pub mod inputs;
+pub mod limits;
+pub mod line;
+pub mod parquet;
+pub mod part;
 pub mod read;
-pub mod shape;
+pub mod rejects;
+pub mod rules;
+pub mod schema;
 pub mod source;
+pub mod table;
+pub mod tally;
+pub mod users;
+pub mod value;
 
 use std::path::PathBuf;
 
-/// Why a loan file is refused.
+/// Why loan files are not read to their end.
 #[derive(Debug, thiserror::Error)]
 pub enum LoansError {
     /// The file cannot be read.
@@ -22,6 +39,14 @@ pub enum LoansError {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// A pattern of file names gives no file.
+    #[error("`{pattern}` {said}; name loan files, or quote a pattern that matches some")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        said: String,
+    },
     /// The file is gzip, but cut off or damaged.
     #[error("{path} is a damaged or cut-off gzip file ({source}): fetch it again")]
     Gzip {
@@ -30,13 +55,41 @@ pub enum LoansError {
         /// What the decompressor says.
         source: std::io::Error,
     },
-    /// The file unpacks to more than is read.
-    #[error("{path} unpacks to more than {bytes_max} bytes, which is not read at once: split it by user")]
+    /// The file starts like Parquet, but is damaged.
+    #[error("{path} is a damaged Parquet file, or one of a kind that is not read ({said}): write it again, or as CSV")]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder says.
+        said: String,
+    },
+    /// The file holds more than is read.
+    #[error("{path} holds more than {bytes_max} bytes, which is not read: split it by user")]
     TooLarge {
         /// The file.
         path: PathBuf,
         /// The bound.
         bytes_max: u64,
+    },
+    /// A line is no loan's.
+    #[error("{path} has a line longer than {bytes_max} bytes: a loan is one line of some hundred")]
+    LongLine {
+        /// The file.
+        path: PathBuf,
+        /// The bound.
+        bytes_max: usize,
+    },
+    /// The files hold more loans than memory is meant for.
+    #[error("there are more than {loans_max} loans, which are not held at once: split the files by user")]
+    TooMany {
+        /// The bound.
+        loans_max: usize,
+    },
+    /// More rows break a rule than can be kept.
+    #[error("more than {rows} rows break a rule, which is more than are kept: mend what the first of them show")]
+    TooManyRejects {
+        /// How many were kept.
+        rows: usize,
     },
     /// The file is empty.
     #[error("{0} is empty: a loan file has a header line and one loan a line")]
@@ -52,7 +105,7 @@ pub enum LoansError {
         /// What speaks against it.
         said: String,
     },
-    /// A column that is needed is not there, or twice.
+    /// A column that is needed is not there, or one stands twice.
     #[error("{path}: column {columns} {said}; the header has: {header}")]
     Columns {
         /// The file.
@@ -64,25 +117,11 @@ pub enum LoansError {
         /// What the header has.
         header: String,
     },
-    /// A line is not one record of the header's width.
-    #[error("{path}, line {line}: {said}")]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1 for the header.
-        line: usize,
-        /// What is wrong with it.
-        said: String,
-    },
-    /// Values break the rules.
-    #[error("{} of the loan file's rules {} broken, nothing was written:{}", .0.len(), if .0.len() == 1 { "is" } else { "are" }, check::list(.0))]
-    Findings(Vec<check::Finding>),
-    /// The CSV reader gave up.
-    #[error("{path} does not parse as CSV: {said}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// The reader's answer.
-        said: String,
-    },
+}
+
+impl LoansError {
+    /// Tells whether the data is at fault, and not how it was asked for: a missing file says nothing of the loans.
+    pub fn is_of_the_data(&self) -> bool {
+        !matches!(self, Self::Read { .. } | Self::Pattern { .. })
+    }
 }

@@ -5,6 +5,7 @@ mod common;
 use common::{Folder, HEADER, file, loan, table};
 use contract::date::Date;
 use contract::view::Ages;
+use feature_job::features::build;
 
 /// NaN compares unequal to itself, so missing is none here.
 fn rows(table: &feature_job::offline::Table, ages: Ages) -> Vec<Vec<Option<f64>>> {
@@ -47,7 +48,7 @@ fn a_year_has_365_days() {
     let as_of: Date = "2020-06-30".parse().expect("a day");
     let check = |days_old: i32, age: f64| {
         let birthday = Date::from_days(as_of.days() - days_old).expect("a day");
-        let line = format!("1,1,F,N,Flat,0,{birthday},{birthday},2020-06-30,100");
+        let line = format!("1,1,F,N,House / apartment,0,{birthday},{birthday},2020-06-30,100");
         let (_, table) = table(&file(&[line]), "2020-06-30");
         assert_eq!((column(&table, 2, Ages::AsOf), column(&table, 3, Ages::AsOf)), (vec![Some(age)], vec![Some(age)]));
     };
@@ -59,7 +60,9 @@ fn a_year_has_365_days() {
 
 #[test]
 fn no_job_gives_null_and_never_negative_years() {
-    let job = |loan_id: u64, start: &str| format!("{loan_id},{loan_id},F,N,Flat,0,1960-01-01,{start},2020-01-01,100");
+    let job = |loan_id: u64, start: &str| {
+        format!("{loan_id},{loan_id},F,N,House / apartment,0,1960-01-01,{start},2020-01-01,100")
+    };
     let starts = ["2010-01-01", "3021-09-18", "", "soon", "2020-07-01", "2020-01-01", "2020-01-02"];
     let lines: Vec<_> = starts.iter().zip(1..).map(|(start, loan_id)| job(loan_id, start)).collect();
     let (summary, table) = table(&file(&lines), "2020-06-30");
@@ -74,7 +77,7 @@ fn no_job_gives_null_and_never_negative_years() {
 
 #[test]
 fn event_ages_count_from_the_loan() {
-    let line = "1,7,F,Y,Flat,1,1990-01-01,2010-01-01,2015-01-01,100".to_owned();
+    let line = "1,7,F,Y,House / apartment,1,1990-01-01,2010-01-01,2015-01-01,100".to_owned();
     let (_, table) = table(&file(&[line]), "2021-12-27");
     assert_eq!(rows(&table, Ages::AsOf), [[Some(0.0), None, Some(32.0), Some(11.0), Some(1.0)]]);
     assert_eq!(rows(&table, Ages::Event), [[Some(0.0), None, Some(25.0), Some(5.0), Some(1.0)]]);
@@ -85,7 +88,7 @@ fn event_ages_count_from_the_loan() {
 fn rows_with_nulls_stay_and_the_id_is_no_feature() {
     let lines = [
         format!("{},", loan(1, 4_000_001, "2020-01-01", "100")),
-        format!("{},Cook", loan(2, 4_000_002, "2020-01-01", "100")),
+        format!("{},Cooking staff", loan(2, 4_000_002, "2020-01-01", "100")),
     ];
     let text = format!("{HEADER},occupation_type\n{}\n", lines.join("\n"));
     let (summary, table) = table(&text, "2021-01-01");
@@ -113,16 +116,16 @@ fn loans_after_as_of_are_left_out_and_counted() {
 fn columns_are_found_by_name() {
     let text = "loan_amount,extra,loan_date,job_start_date,birthday,status,name_housing_type,flag_own_car,\
                 code_gender,extra,id,loan_id\r\n\
-                200,x,2020-02-01,2015-01-01,1990-01-01,1,\"Rented, cheap\",Y,M,\"a \"\"b\"\"\",5,2\r\n\
+                200,x,2020-02-01,2015-01-01,1990-01-01,1,\"Rented apartment\",Y,M,\"a \"\"b, c\"\"\",6,2\r\n\
                 100,,2020-01-01,2015-01-01,1990-01-01,0,,N,F,,5,1\r\n";
     let (_, table) = table(text, "2021-01-01");
     assert_eq!((table.loan_ids.as_slice(), table.labels.as_slice()), (&[1, 2][..], &[0, 1][..]));
-    assert_eq!(column(&table, 1, Ages::AsOf), [None, Some(100.0)]);
+    assert_eq!(column(&table, 4, Ages::AsOf), [Some(0.0), Some(1.0)]);
     assert_eq!(
         (table.gender.names.as_slice(), table.gender.codes.as_slice()),
         (&["F", "M"].map(str::to_owned)[..], &[0, 1][..])
     );
-    assert_eq!(table.housing.names, ["(missing)", "Rented, cheap"]);
+    assert_eq!(table.housing.names, ["(missing)", "Rented apartment"]);
 }
 
 #[test]
@@ -137,7 +140,8 @@ fn several_files_are_one() {
 
     let again = folder.put("c.csv", file(&[loan(4, 1, "2020-02-01", "300"), loan(2, 1, "2020-02-01", "300")]));
     let error = folder.build(&[first.clone(), again], "2021-01-01").expect_err("loan 2 stands twice").to_string();
-    assert!(error.contains("loan_id: unique; 1 loan, in") && error.contains("c.csv, line 3 (loan_id 2)"), "{error}");
+    assert!(error.contains("loan_id_unique (loan_id: no value twice): 1 row, in"), "{error}");
+    assert!(error.contains("c.csv, line 3 (loan_id 2): `2, also in") && error.contains("a.csv, line 3`"), "{error}");
 
     let error = build_onto(&first, &[first.clone(), second]);
     assert!(error.contains("is an input as well"), "{error}");
@@ -145,8 +149,8 @@ fn several_files_are_one() {
 }
 
 fn build_onto(out: &std::path::Path, inputs: &[std::path::PathBuf]) -> String {
-    let as_of = "2021-01-01".parse().expect("a day");
-    feature_job::features::build::build(inputs, as_of, out).expect_err("the input is to stay").to_string()
+    let options = build::Options::at("2021-01-01".parse().expect("a day"));
+    build::build(inputs, &options, out).expect_err("the input is to stay").to_string()
 }
 
 #[test]

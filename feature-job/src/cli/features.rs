@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use contract::date::Date;
 use feature_job::answer;
-use feature_job::features::build;
+use feature_job::features::build::{self, FeaturesError};
+use feature_job::quality;
 
 use super::progress;
 
@@ -15,14 +16,18 @@ use super::progress;
 Computes, for every loan known at as-of, what was known of its user then: earlier loans and their mean amount, age, years
 on the job, and whether there is a car. Loans after as-of are left out and counted. Columns are found by name; these are
 needed: loan_id, id, loan_date, loan_amount, birthday, job_start_date, flag_own_car, status, code_gender,
-name_housing_type. A value that breaks a rule fails the run, with its column, line and loan, and nothing is written.
+name_housing_type.
+
+The loans are judged first, as `feature-job validate --help` explains; where they are refused, the exit code is 3 and a feature
+file that was there stays. The report is written beside the output, into features.quality for features.parquet.
 
 Examples:
   feature-job features --input loans.csv --out features.parquet
   feature-job features --input loans.csv.gz --as-of 2020-06-30 --out features.parquet
-  feature-job features --input 2019.csv 2020.csv.gz --as-of 2021-12-27 --out features.parquet")]
+  feature-job features --input 2019.csv 2020.csv.gz --as-of 2021-12-27 --out features.parquet
+  feature-job features --input 'loans-*.parquet' --rejects-max-share 0 --out features.parquet")]
 pub struct Args {
-    /// Loan files, CSV or gzipped CSV; several are read in the order given
+    /// Loan files, CSV, gzipped CSV or Parquet, or patterns such as 'loans-*.csv'; several are read in the order given
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     input: Vec<PathBuf>,
     /// The day the features are computed for, as YYYY-MM-DD [default: today, in UTC]
@@ -31,6 +36,12 @@ pub struct Args {
     /// The Parquet file to write; replaced whole if it is there
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// The folder for the report on the loans [default: beside the output, with the ending .quality]
+    #[arg(long, value_name = "DIR")]
+    quality: Option<PathBuf>,
+    /// The largest share of rows that may break a rule
+    #[arg(long, default_value_t = quality::REJECTS_MAX_SHARE, value_name = "SHARE")]
+    rejects_max_share: f64,
 }
 
 impl Args {
@@ -38,9 +49,14 @@ impl Args {
     pub fn run(self) -> anyhow::Result<()> {
         let start = Instant::now();
         let spinner = progress::spinner("computing features");
-        let summary = build::build(&self.input, self.as_of.unwrap_or_else(Date::today), &self.out);
+        let options = build::Options {
+            as_of: self.as_of.unwrap_or_else(Date::today),
+            rejects_max_share: self.rejects_max_share,
+            quality: self.quality,
+        };
+        let summary = build::build(&self.input, &options, &self.out);
         spinner.finish_and_clear();
-        let build::Summary { manifest, nulls } = summary?;
+        let build::Summary { manifest, nulls } = summary.map_err(FeaturesError::stop)?;
         let nulls: Vec<_> = nulls.iter().map(|(column, count)| format!("{column} {count}")).collect();
         answer::tell(format_args!(
             "{} of {} at {} ({} left out; nulls: {}) in {:.2} s -> {}",

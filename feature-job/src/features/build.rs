@@ -1,18 +1,24 @@
-//! From loan files to an offline store: read, check, compute, hold against the view, write.
+//! From loan files to an offline store: judge, compute, hold against the view, write, a part of the users at a time.
 
 use std::path::{Path, PathBuf};
 
 use contract::date::Date;
-use contract::view::{Ages, Feature, FeatureView};
+use contract::digest::Digest;
+use contract::ids::FeatureName;
+use contract::view::{Ages, FeatureView, ValueError};
 use polars::prelude::*;
 use rayon::prelude::*;
 
 use crate::atomic::{self, AtomicError};
 use crate::columns;
-use crate::loans::LoansError;
-use crate::loans::check::{self, Finding};
+use crate::exit::{Code, Stop};
 use crate::loans::read::Loans;
+use crate::loans::{LoansError, inputs};
 use crate::offline::Manifest;
+use crate::quality::{self, Passed, QualityError};
+
+/// How many loans are computed and stored together; a row group of the store has as many, and the rest of a user's.
+const PART_ROWS: usize = 1 << 17;
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,9 +32,9 @@ pub struct Summary {
 /// Why there is no offline store.
 #[derive(Debug, thiserror::Error)]
 pub enum FeaturesError {
-    /// A loan file is refused.
+    /// The loans do not pass.
     #[error(transparent)]
-    Loans(#[from] LoansError),
+    Quality(#[from] QualityError),
     /// No loan is known at as-of.
     #[error("all {loans} loans lie after {as_of}, the first is of {first}: choose a later --as-of")]
     AllExcluded {
@@ -39,6 +45,18 @@ pub enum FeaturesError {
         /// The earliest loan's day.
         first: Date,
     },
+    /// The view allows less than the loans' own rules do.
+    #[error("{rows} loans give `{feature}` values that the view does not allow; the first is loan {loan_id}: {error}")]
+    View {
+        /// The feature.
+        feature: FeatureName,
+        /// How many of the loans that were looked at together.
+        rows: usize,
+        /// The first of them.
+        loan_id: i64,
+        /// What is wrong with its value.
+        error: ValueError,
+    },
     /// The engine failed.
     #[error("computing the features failed: {0}")]
     Compute(#[from] PolarsError),
@@ -47,98 +65,165 @@ pub enum FeaturesError {
     Write(#[from] AtomicError),
 }
 
-/// Computes the features of loan files at a day, and writes them as an offline store.
+impl From<LoansError> for FeaturesError {
+    fn from(error: LoansError) -> Self {
+        Self::Quality(error.into())
+    }
+}
+
+impl FeaturesError {
+    /// Makes it the error of a verb, with the exit code of refused data where that is what it is.
+    pub fn stop(self) -> anyhow::Error {
+        match self {
+            Self::Quality(error) => error.stop(),
+            Self::View { .. } => Stop { code: Code::DataRefused, said: self.to_string() }.into(),
+            _ => self.into(),
+        }
+    }
+}
+
+/// What features are computed, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The day they are computed for.
+    pub as_of: Date,
+    /// The largest share of rows that may break a rule.
+    pub rejects_max_share: f64,
+    /// The folder for the report on the loans; beside the output if none is named.
+    pub quality: Option<PathBuf>,
+}
+
+impl Options {
+    /// Takes all else as it is unless told otherwise.
+    pub fn at(as_of: Date) -> Self {
+        Self { as_of, rejects_max_share: quality::REJECTS_MAX_SHARE, quality: None }
+    }
+}
+
+/// Computes the features of loan files, and writes them as an offline store. The loans are judged first, and a report says
+/// what was found.
 ///
 /// # Errors
-/// [`FeaturesError`]; nothing is written then.
-pub fn build(inputs: &[PathBuf], as_of: Date, out: &Path) -> Result<Summary, FeaturesError> {
-    atomic::ready(out, &inputs.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
-    let loans = Loans::read(inputs)?;
-    tracing::debug!(loans = loans.frame.height(), "read");
-    let (frame, excluded) = known(check::check(&loans)?, as_of)?;
-    tracing::debug!(excluded, "checked");
-    let mut frame = super::compute(frame, as_of)?;
-    tracing::debug!("computed");
-    within_view(&frame, &loans)?;
-
-    let manifest = Manifest {
-        as_of,
-        view: FeatureView::credit_risk().digest(),
-        source: loans.digest,
-        rows: frame.height() as u64,
-        entities: entities(&frame)?,
-        excluded: excluded as u64,
+/// [`FeaturesError`]; no store is written then, and the one that was there stays.
+pub fn build(names: &[PathBuf], options: &Options, out: &Path) -> Result<Summary, FeaturesError> {
+    let files = inputs::files(names)?;
+    atomic::ready(out, &files.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
+    let beside = quality::folder_beside(out);
+    let request = quality::Request {
+        files: &files,
+        kept: &KEPT,
+        as_of: options.as_of,
+        folder: options.quality.as_deref().unwrap_or(&beside),
+        rejects_max_share: options.rejects_max_share,
     };
-    let nulls = frame.columns().iter().map(|column| (column.name().to_string(), column.null_count()));
-    let nulls = nulls.filter(|(_, count)| *count > 0).collect();
-    write(&mut frame, &manifest, out)?;
+    let Passed { loans, users, .. } = quality::judge(&request)?;
+
+    let days = loans.held.days(loans.place(columns::LOAN_DATE));
+    let parts = users.parts(days, options.as_of.days(), PART_ROWS);
+    if parts.is_empty() {
+        let first = days.iter().min().and_then(|day| Date::from_days(*day)).unwrap_or(options.as_of);
+        return Err(FeaturesError::AllExcluded { loans: days.len(), as_of: options.as_of, first });
+    }
+    let manifest = manifest(&loans, &parts);
+    let nulls = write(&loans, &parts, &manifest, out)?;
     Ok(Summary { manifest, nulls })
 }
 
-/// Leaves out the loans after as-of: on that day nobody knows of them.
-fn known(frame: DataFrame, as_of: Date) -> Result<(DataFrame, usize), FeaturesError> {
-    let days = frame.column(columns::LOAN_DATE)?.to_physical_repr();
-    let days = days.i32()?;
-    let mask: BooleanChunked = days.lt_eq(as_of.days());
-    let excluded = frame.height() - mask.sum().unwrap_or(0) as usize;
-    if excluded == 0 {
-        return Ok((frame, 0));
-    }
-    if excluded == frame.height() {
-        let first = days.min().and_then(Date::from_days).unwrap_or(as_of);
-        return Err(FeaturesError::AllExcluded { loans: excluded, as_of, first });
-    }
-    Ok((frame.filter(&mask)?, excluded))
-}
+/// The columns that features, labels and slices are made from.
+pub const KEPT: [&str; 10] = [
+    columns::LOAN_ID,
+    columns::ID,
+    columns::CODE_GENDER,
+    columns::FLAG_OWN_CAR,
+    columns::NAME_HOUSING_TYPE,
+    columns::STATUS,
+    columns::BIRTHDAY,
+    columns::JOB_START_DATE,
+    columns::LOAN_DATE,
+    columns::LOAN_AMOUNT,
+];
 
-/// Holds every value against the range that the view declares for it.
-fn within_view(frame: &DataFrame, loans: &Loans) -> Result<(), FeaturesError> {
-    let view = FeatureView::credit_risk();
-    let both = view.features.iter().flat_map(|feature| [(feature, Ages::AsOf), (feature, Ages::Event)]);
-    let mut named: Vec<_> =
-        both.map(|(feature, ages)| (feature, columns::of_feature(feature.name.as_str(), ages))).collect();
-    // Only the ages have a column for each reference day.
-    named.dedup_by_key(|(_, name)| *name);
-    let broken = named.into_par_iter().map(|(feature, name)| out_of_range(frame, loans, feature, name));
-    let broken: Vec<Finding> = broken.collect::<PolarsResult<Vec<_>>>()?.into_iter().flatten().collect();
-    if broken.is_empty() { Ok(()) } else { Err(LoansError::Findings(broken).into()) }
-}
-
-fn out_of_range(frame: &DataFrame, loans: &Loans, feature: &Feature, name: &str) -> PolarsResult<Option<Finding>> {
-    let values = frame.column(name)?.cast(&DataType::Float64)?;
-    let wrong = |value: Option<f64>| feature.check(value.unwrap_or(f64::NAN)).err();
-    let rows = values.f64()?.iter().enumerate().filter_map(|(row, value)| Some((row, wrong(value)?)));
-    let mut rows = rows.peekable();
-    let Some((row, error)) = rows.peek().cloned() else { return Ok(None) };
-    // The frame is sorted; the loan's id leads back to its line.
-    let loan = frame.column(columns::LOAN_ID)?.i64()?.get(row);
-    let line = loans.frame.column(columns::LOAN_ID)?.i64()?.iter().position(|id| id == loan);
-    let rule = format!("gives `{name}`: {error}");
-    Ok(Some(Finding::new(loans, made_from(name), rule, rows.count(), line.unwrap_or(row))))
-}
-
-/// The loan file's column to look at where a feature is out of its range.
-fn made_from(feature: &str) -> &'static str {
-    match feature {
-        columns::AGE | columns::AGE_EVENT => columns::BIRTHDAY,
-        columns::YEARS_ON_THE_JOB | columns::YEARS_ON_THE_JOB_EVENT => columns::JOB_START_DATE,
-        columns::AVG_AMOUNT_LOANS_PREVIOUS => columns::LOAN_AMOUNT,
-        columns::FLAG_OWN_CAR => columns::FLAG_OWN_CAR,
-        _ => columns::LOAN_ID,
+fn manifest(loans: &Loans, parts: &[Vec<u32>]) -> Manifest {
+    let ids = loans.held.whole(loans.place(columns::ID));
+    let users = |rows: &[u32]| rows.chunk_by(|&a, &b| ids[a as usize] == ids[b as usize]).count() as u64;
+    let digests: Vec<_> = loans.files.iter().filter_map(|file| file.digest).collect();
+    let source = match digests.as_slice() {
+        [only] => *only,
+        several => Digest::of(several.iter().map(|digest| format!("{digest}\n")).collect::<String>().as_bytes()),
+    };
+    Manifest {
+        as_of: loans.as_of,
+        view: FeatureView::credit_risk().digest(),
+        source,
+        rows: parts.iter().map(|rows| rows.len() as u64).sum(),
+        entities: parts.iter().map(|rows| users(rows)).sum(),
+        excluded: loans.files.iter().map(|file| file.excluded).sum(),
     }
 }
 
-fn entities(frame: &DataFrame) -> PolarsResult<u64> {
-    let firsts = frame.column(columns::NB_PREVIOUS_LOANS)?.i64()?.iter().filter(|nb| *nb == Some(0));
-    Ok(firsts.count() as u64)
-}
-
-fn write(frame: &mut DataFrame, manifest: &Manifest, out: &Path) -> Result<(), FeaturesError> {
-    atomic::write(out, |file| {
+/// Computes parts side by side and writes them in order; gives the nulls of each column.
+fn write(
+    loans: &Loans,
+    parts: &[Vec<u32>],
+    manifest: &Manifest,
+    out: &Path,
+) -> Result<Vec<(String, usize)>, FeaturesError> {
+    let mut nulls: Vec<(String, usize)> = Vec::new();
+    let mut frames = Vec::new();
+    for together in parts.chunks(rayon::current_num_threads()) {
+        let computed: Result<Vec<_>, _> = together.par_iter().map(|rows| compute(loans, rows)).collect();
+        for frame in computed? {
+            count_nulls(&frame, &mut nulls);
+            frames.push(frame);
+        }
+    }
+    let mut frame = frames.remove(0);
+    for other in frames {
+        frame.vstack_mut_owned(other)?;
+    }
+    frame.rechunk_mut();
+    atomic::write(out, |file| -> Result<(), FeaturesError> {
         ParquetWriter::new(file)
             .with_compression(ParquetCompression::Zstd(None))
             .with_key_value_metadata(Some(KeyValueMetadata::from_static(manifest.pairs())))
-            .finish(frame)?;
+            .finish(&mut frame)?;
         Ok(())
-    })
+    })?;
+    nulls.retain(|(_, count)| *count > 0);
+    Ok(nulls)
+}
+
+fn compute(loans: &Loans, rows: &[u32]) -> Result<DataFrame, FeaturesError> {
+    let frame = loans.held.frame(loans.schema, rows)?;
+    let frame = super::compute(frame, loans.as_of)?;
+    within_view(&frame)?;
+    Ok(frame)
+}
+
+fn count_nulls(frame: &DataFrame, nulls: &mut Vec<(String, usize)>) {
+    if nulls.is_empty() {
+        nulls.extend(frame.columns().iter().map(|column| (column.name().to_string(), 0)));
+    }
+    nulls.iter_mut().zip(frame.columns()).for_each(|((_, count), column)| *count += column.null_count());
+}
+
+/// Holds every value against the range that the view declares for it. The shipped view allows all that the rules of the
+/// loans let through; another may not.
+fn within_view(frame: &DataFrame) -> Result<(), FeaturesError> {
+    for feature in &FeatureView::credit_risk().features {
+        let mut names = vec![feature.name.as_str()];
+        names.extend([Ages::Event].map(|ages| columns::of_feature(feature.name.as_str(), ages)));
+        names.dedup();
+        for name in names {
+            let values = frame.column(name)?.cast(&DataType::Float64)?;
+            let wrong = |value: Option<f64>| feature.check(value.unwrap_or(f64::NAN)).err();
+            let rows = values.f64()?.iter().enumerate().filter_map(|(row, value)| Some((row, wrong(value)?)));
+            let mut rows = rows.peekable();
+            if let Some((row, error)) = rows.peek().cloned() {
+                let loan_id = frame.column(columns::LOAN_ID)?.i64()?.get(row).unwrap_or_default();
+                return Err(FeaturesError::View { feature: feature.name.clone(), rows: rows.count(), loan_id, error });
+            }
+        }
+    }
+    Ok(())
 }

@@ -1,150 +1,237 @@
-//! Parses the needed columns of loan files into one frame, in the order of the files.
+//! Reads all loan files, a few blocks at a time, each block on a thread of its own; what comes of them keeps their order.
 
-use std::borrow::Cow;
-use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use contract::date::Date;
 use contract::digest::Digest;
-use polars::prelude::*;
+use rayon::prelude::*;
 
 use super::LoansError;
-use super::shape::{self, Shape};
+use super::blocks::Blocks;
+use super::check::Checker;
+use super::figures::Figures;
+use super::header::{self, Header};
+use super::held::Held;
+use super::limits::Limits;
+use super::part::{Frame, Part};
+use super::rejects::Reject;
+use super::rules::Rules;
+use super::schema::Schema;
 use super::source::Source;
+use super::tally::Tallies;
 use crate::columns;
 
-/// The columns of a loan file that features, labels and slices are made from; others may be absent.
-///
-/// Days are read as text: the reader's own dates accept several spellings and guess between them.
-pub const NEEDED: [(&str, DataType); 10] = [
-    (columns::LOAN_ID, DataType::Int64),
-    (columns::ID, DataType::Int64),
-    (columns::LOAN_DATE, DataType::String),
-    (columns::LOAN_AMOUNT, DataType::Float64),
-    (columns::BIRTHDAY, DataType::String),
-    (columns::JOB_START_DATE, DataType::String),
-    (columns::FLAG_OWN_CAR, DataType::String),
-    (columns::STATUS, DataType::Int64),
-    (columns::CODE_GENDER, DataType::String),
-    (columns::NAME_HOUSING_TYPE, DataType::String),
-];
+/// How many blocks a thread has at hand: two, so that one that is done early has something to do.
+const BLOCKS_OF_THREAD: usize = 2;
+/// The most blocks at hand: with as many being read, 128 MiB on the largest machine.
+const BLOCKS_MAX: usize = 32;
 
-/// Loan files, parsed; a value that does not parse is null here, and [`super::check`] tells what it was.
+/// Loan files, read.
 #[derive(Debug)]
 pub struct Loans {
-    /// The needed columns, in the order of [`NEEDED`], rows in the order of the files.
-    pub frame: DataFrame,
-    /// The digest of what was read: the file's; of several files, that of their digests in order, a line each.
-    pub digest: Digest,
-    files: Vec<(Source, Shape)>,
+    /// What they were held against.
+    pub schema: &'static Schema,
+    /// The rules of the schema.
+    pub rules: Rules,
+    /// The files, in the order read.
+    pub files: Vec<LoanFile>,
+    /// The loans that broke no rule.
+    pub held: Held,
+    /// The rows that broke one.
+    pub rejects: Vec<Reject>,
+    /// How often each rule was broken.
+    pub tallies: Tallies,
+    /// What the values of the loans are like.
+    pub figures: Vec<Figures>,
+    /// The day they are looked at on.
+    pub as_of: Date,
+    kept: Vec<usize>,
+    constant: Vec<usize>,
+    checker: Checker,
+    limits: Limits,
+    rejects_bytes: usize,
+}
+
+/// A loan file that was read, or was to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoanFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What was found in its header.
+    pub header: Option<Header>,
+    /// The digest of its bytes on the disk; none where it was not read to its end.
+    pub digest: Option<Digest>,
+    /// How many rows it has.
+    pub rows: u64,
+    /// How many of them broke a rule.
+    pub rejected: u64,
+    /// How many of them keep every rule and lie after the day they are looked at on.
+    pub excluded: u64,
+    /// How many of them broke each rule.
+    pub broken: Vec<u64>,
 }
 
 impl Loans {
-    /// Reads loan files, plain or gzip.
+    /// Reads loan files as they are known at a day, keeping the columns named, of which a file lacks none.
     ///
-    /// # Errors
-    /// [`LoansError`], with the first file at fault.
-    pub fn read(paths: &[PathBuf]) -> Result<Self, LoansError> {
-        let mut files = Vec::with_capacity(paths.len());
-        let mut digests = Vec::with_capacity(paths.len());
-        let mut whole: Option<DataFrame> = None;
-        for path in paths {
-            let source = Source::read(path)?;
-            // Hashing takes one core, counting and parsing share what is left.
-            let (digest, read) = rayon::join(|| source.digest(), || read(&source));
-            let (shape, frame) = read?;
-            digests.push(digest);
-            whole = Some(match whole {
-                Some(frames) => frames.vstack(&frame).map_err(|error| parse_error(path, &error))?,
-                None => frame,
-            });
-            files.push((source, shape));
-        }
-        let frame = whole.ok_or_else(|| LoansError::Empty("the list of inputs".into()))?;
-        let digest = match digests.as_slice() {
-            [only] => *only,
-            several => Digest::of(several.iter().map(|digest| format!("{digest}\n")).collect::<String>().as_bytes()),
+    /// What was read stands in the answer even where an error ended it, so that a report can tell of it.
+    pub fn read(files: &[PathBuf], kept: &[&str], as_of: Date, limits: Limits) -> (Self, Result<(), LoansError>) {
+        let schema = Schema::loans();
+        let rules = Rules::of(schema);
+        let is_kept = |place: &usize| kept.contains(&schema.columns[*place].name.as_str());
+        let kept: Vec<_> = (0..schema.columns.len()).filter(is_kept).collect();
+        let file = |path: &PathBuf| LoanFile {
+            path: path.clone(),
+            header: None,
+            digest: None,
+            rows: 0,
+            rejected: 0,
+            excluded: 0,
+            broken: vec![0; rules.list.len()],
         };
-        Ok(Self { frame, digest, files })
+        let mut loans = Self {
+            files: files.iter().map(file).collect(),
+            held: Held::new(schema, &kept),
+            rejects: Vec::new(),
+            tallies: Tallies::new(&rules),
+            figures: Figures::of(schema),
+            checker: Checker::new(schema, &rules, as_of.days()),
+            constant: Vec::new(),
+            schema,
+            rules,
+            as_of,
+            kept,
+            limits,
+            rejects_bytes: 0,
+        };
+        let read =
+            loans.read_headers().and_then(|()| (0..loans.files.len()).try_for_each(|file| loans.read_file(file)));
+        (loans, read)
     }
 
-    /// Gives the file and the line that a row came from, and the text of one of its fields.
-    pub fn origin(&self, mut row: usize, column: &str) -> (&Path, usize, String) {
-        for (source, shape) in &self.files {
-            if row < shape.loans {
-                // The header is line 1.
-                let number = row + 2;
-                let place = shape.header.iter().position(|name| name == column);
-                let fields = shape::line(source.bytes(), number).and_then(shape::fields).unwrap_or_default();
-                let field = place.and_then(|place| fields.into_iter().nth(place)).unwrap_or(Cow::Borrowed(b""));
-                return (&source.path, number, String::from_utf8_lossy(&field).into_owned());
+    /// Reads all headers first: a missing column is to show before the first file was read for minutes, and users' rows are
+    /// compared by the columns that all files have.
+    fn read_headers(&mut self) -> Result<(), LoansError> {
+        for file in &mut self.files {
+            file.header = Some(Header::read(&file.path, self.schema, &self.kept)?);
+        }
+        let everywhere =
+            |place: usize| self.files.iter().flat_map(|file| &file.header).all(|header| header.places[place].is_some());
+        let constant = (0..self.schema.columns.len()).filter(|&place| self.schema.columns[place].constant);
+        self.constant = constant.filter(|&place| everywhere(place)).collect();
+        Ok(())
+    }
+
+    fn read_file(&mut self, file: usize) -> Result<(), LoansError> {
+        let source = Source::open(&self.files[file].path)?;
+        let first_line = source.first_line();
+        let mut blocks = Blocks::new(source, self.limits.block_bytes);
+        // The next blocks are read, unpacked and hashed while the last are looked at.
+        let (mut batch, mut failed) = batch(&mut blocks);
+        if let Some(first) = batch.first_mut() {
+            let header = header::split_first(first).0.len();
+            first.drain(..header);
+        }
+        let mut line = first_line;
+        while !batch.is_empty() {
+            let frame = self.frame(file);
+            let (next, parts) = rayon::join(
+                || if failed.is_none() { self::batch(&mut blocks) } else { (Vec::new(), None) },
+                || batch.par_iter().map(|block| Part::read(block, &frame)).collect::<Vec<_>>(),
+            );
+            for part in parts {
+                let lines = part.lines;
+                self.take(part, file, line)?;
+                line += lines;
             }
-            row -= shape.loans;
+            batch = next.0;
+            failed = failed.or(next.1);
         }
-        (Path::new(""), 0, String::new())
-    }
-}
-
-fn read(source: &Source) -> Result<(Shape, DataFrame), LoansError> {
-    let shape = Shape::of(source)?;
-    needed_once(&source.path, &shape.header)?;
-    let frame = parse(source, &shape)?;
-    Ok((shape, frame))
-}
-
-fn needed_once(path: &Path, header: &[String]) -> Result<(), LoansError> {
-    let times = |name: &str| header.iter().filter(|column| *column == name).count();
-    let listed = |wrong: &dyn Fn(usize) -> bool| {
-        let names: Vec<_> = NEEDED.iter().filter(|(name, _)| wrong(times(name))).map(|(name, _)| *name).collect();
-        names.join(", ")
-    };
-    let refused = |columns, said| {
-        let header: String = header.join(", ").escape_default().take(600).collect();
-        LoansError::Columns { path: path.to_owned(), columns, said, header }
-    };
-    let (missing, double) = (listed(&|times| times == 0), listed(&|times| times > 1));
-    match (missing.is_empty(), double.is_empty()) {
-        (false, _) => Err(refused(missing, "missing")),
-        (_, false) => Err(refused(double, "twice in the header")),
-        _ => Ok(()),
-    }
-}
-
-fn parse(source: &Source, shape: &Shape) -> Result<DataFrame, LoansError> {
-    let options = CsvReadOptions::default()
-        .with_has_header(true)
-        .with_schema(Some(Arc::new(schema(&shape.header))))
-        .with_columns(Some(NEEDED.iter().map(|(name, _)| PlSmallStr::from_static(name)).collect()))
-        .with_ignore_errors(true)
-        .with_rechunk(true)
-        .with_parse_options(CsvParseOptions::default().with_quote_char(shape.quoted.then_some(b'"')));
-    let reader = options.into_reader_with_file_handle(Cursor::new(source.bytes()));
-    // The reader slices without asking in places; a file that gets it to panic is a bad file, not the end of us.
-    let frame = catch_unwind(AssertUnwindSafe(|| reader.finish()))
-        .map_err(|_| LoansError::Parse { path: source.path.clone(), said: "the reader gave up".to_owned() })?
-        .map_err(|error| parse_error(&source.path, &error))?;
-    if frame.height() != shape.loans {
-        let said = format!("{} loans read from {} lines", frame.height(), shape.loans);
-        return Err(LoansError::Parse { path: source.path.clone(), said });
-    }
-    let names = NEEDED.map(|(name, _)| name);
-    frame.select(names).map_err(|error| parse_error(&source.path, &error))
-}
-
-/// Gives the whole header's schema, so that nothing is inferred; a column not needed is named by its place, since
-/// two may share a name.
-fn schema(header: &[String]) -> Schema {
-    let field = |(place, name): (usize, &String)| {
-        let needed = NEEDED.iter().find(|(needed, _)| needed == name);
-        match needed {
-            Some((name, dtype)) => Field::new(PlSmallStr::from_static(name), dtype.clone()),
-            None => Field::new(format!("column {place}").into(), DataType::String),
+        if let Some(error) = failed {
+            return Err(error);
         }
-    };
-    header.iter().enumerate().map(field).collect()
+        self.files[file].digest = Some(blocks.into_source().digest()?);
+        if self.files[file].rows == 0 {
+            return Err(LoansError::NoLoans(self.files[file].path.clone()));
+        }
+        Ok(())
+    }
+
+    /// Takes a part of a file over, of which the first line has this number.
+    fn take(&mut self, part: Part, file: usize, first_line: u64) -> Result<(), LoansError> {
+        let Limits { loans_max, rejects_max, rejects_bytes_max, .. } = self.limits;
+        let lines_before = first_line - 1;
+        let days = part.held.days(self.place(columns::LOAN_DATE));
+        let excluded = days.iter().filter(|&&day| day > self.as_of.days()).count();
+        let read = &mut self.files[file];
+        read.rows += (part.held.len() + part.rejects.len()) as u64;
+        read.rejected += part.rejects.len() as u64;
+        read.excluded += excluded as u64;
+        read.broken.iter_mut().zip(part.tallies.rows()).for_each(|(own, rows)| *own += rows);
+        self.held.append(part.held);
+        self.rejects_bytes += part.rejects.iter().map(Reject::bytes).sum::<usize>();
+        let placed = |reject: Reject| Reject { file, line: reject.line + lines_before, ..reject };
+        self.rejects.extend(part.rejects.into_iter().map(placed));
+        self.tallies.append(part.tallies, file, lines_before);
+        for (own, other) in self.figures.iter_mut().zip(&part.figures) {
+            own.append(other);
+        }
+        if self.held.len() > loans_max {
+            return Err(LoansError::TooMany { loans_max });
+        }
+        if self.rejects.len() > rejects_max || self.rejects_bytes > rejects_bytes_max {
+            return Err(LoansError::TooManyRejects { rows: self.rejects.len() });
+        }
+        Ok(())
+    }
+
+    /// Gives what a file's lines are looked at with.
+    ///
+    /// # Panics
+    /// Before the headers are read.
+    pub(super) fn frame(&self, file: usize) -> Frame<'_> {
+        let header = self.files[file].header.as_ref().expect("headers are read before lines");
+        Frame {
+            schema: self.schema,
+            rules: &self.rules,
+            checker: &self.checker,
+            kept: &self.kept,
+            constant: &self.constant,
+            loan_id: self.place(columns::LOAN_ID),
+            width: header.width,
+            places: &header.places,
+        }
+    }
+
+    /// Gives the place of a column that every schema of loans has.
+    pub fn place(&self, name: &str) -> usize {
+        self.schema.position(name).expect("a test finds the columns that are kept in the schema")
+    }
+
+    /// Gives the columns that a user's rows are compared by.
+    pub(super) fn constant(&self) -> &[usize] {
+        &self.constant
+    }
+
+    /// Gives a file's path.
+    pub fn path(&self, file: usize) -> &Path {
+        &self.files[file].path
+    }
 }
 
-fn parse_error(path: &Path, error: &PolarsError) -> LoansError {
-    LoansError::Parse { path: path.to_owned(), said: error.to_string() }
+/// Reads some blocks for each thread, of which one reads; and gives what ended the reading early.
+fn batch(blocks: &mut Blocks) -> (Vec<Vec<u8>>, Option<LoansError>) {
+    let count = (BLOCKS_OF_THREAD * rayon::current_num_threads()).min(BLOCKS_MAX);
+    let mut batch = Vec::with_capacity(count);
+    while batch.len() < count {
+        match blocks.next_block() {
+            Ok(Some(block)) => batch.push(block),
+            Ok(None) => break,
+            Err(error) => return (batch, Some(error)),
+        }
+    }
+    (batch, None)
 }
+
+#[cfg(test)]
+mod tests;

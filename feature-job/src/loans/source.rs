@@ -1,117 +1,94 @@
-//! The bytes of a loan file, unpacked, and the digest of the file as it lies on the disk.
+//! The bytes of a loan file: text, gzipped text or Parquet, told apart by how they start, and given as text.
 
-use std::io::{Cursor, Read};
+use std::fs::File;
+use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
-use contract::digest::Digest;
+use contract::digest::{Digest, HashingReader};
+use flate2::read::MultiGzDecoder;
 
 use super::LoansError;
-
-/// The most bytes that a loan file may unpack to: some 90 million loans, beyond which memory is the wrong place.
-pub const BYTES_MAX: u64 = 16 << 30;
+use super::parquet::ParquetText;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const PARQUET: [u8; 4] = *b"PAR1";
 
-/// A loan file in memory.
+/// A loan file on its way in.
 #[derive(Debug)]
 pub struct Source {
-    /// Where it came from.
+    /// Where it lies.
     pub path: PathBuf,
-    /// The packed bytes of a gzip file, for its digest.
-    packed: Option<Vec<u8>>,
-    bytes: Vec<u8>,
-    start: usize,
-    end: usize,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Text(HashingReader<File>),
+    /// Several gzip members in a row are one file, as `cat a.gz b.gz` makes it.
+    Gzip(Box<MultiGzDecoder<HashingReader<File>>>),
+    Parquet(ParquetText),
 }
 
 impl Source {
-    /// Reads a file; one that starts like gzip is unpacked, whatever its name.
+    /// Opens a file.
     ///
     /// # Errors
-    /// [`LoansError`], where the file does not read or unpack, or is empty.
-    pub fn read(path: &Path) -> Result<Self, LoansError> {
-        Self::read_with(path, BYTES_MAX)
-    }
-
-    fn read_with(path: &Path, bytes_max: u64) -> Result<Self, LoansError> {
-        let stored = std::fs::read(path).map_err(|source| LoansError::Read { path: path.to_owned(), source })?;
-        let (packed, bytes) = if stored.starts_with(&GZIP) {
-            let bytes = unpack(path, &stored, bytes_max)?;
-            (Some(stored), bytes)
+    /// [`LoansError`], where the file is none or does not open.
+    pub fn open(path: &Path) -> Result<Self, LoansError> {
+        let failed = |source| LoansError::Read { path: path.to_owned(), source };
+        let mut file = File::open(path).map_err(failed)?;
+        // It is read twice, its header first, which a pipe does not allow.
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(failed(io::Error::other("it is a folder, a pipe or a device, and not a file")));
+        }
+        let mut start = Vec::new();
+        (&mut file).take(PARQUET.len() as u64).read_to_end(&mut start).map_err(failed)?;
+        file.rewind().map_err(failed)?;
+        let content = if start.starts_with(&GZIP) {
+            Content::Gzip(Box::new(MultiGzDecoder::new(HashingReader::new(file))))
+        } else if start == PARQUET {
+            Content::Parquet(ParquetText::open(path, file)?)
         } else {
-            (None, stored)
+            Content::Text(HashingReader::new(file))
         };
-        if bytes.len() as u64 > bytes_max {
-            return Err(LoansError::TooLarge { path: path.to_owned(), bytes_max });
-        }
-        let start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-        // Blank lines at the end are no loans.
-        let end = bytes.iter().rposition(|byte| !byte.is_ascii_whitespace()).map_or(0, |last| last + 1);
-        if start >= end {
-            return Err(LoansError::Empty(path.to_owned()));
-        }
-        Ok(Self { path: path.to_owned(), packed, bytes, start, end })
+        Ok(Self { path: path.to_owned(), content })
     }
 
-    /// Gives the digest of the file as it lies on the disk, as `sha256sum` prints it.
-    pub fn digest(&self) -> Digest {
-        Digest::of(self.packed.as_ref().unwrap_or(&self.bytes))
+    /// Gives the number of the first loan's line: a header is line 1, and Parquet has none.
+    pub fn first_line(&self) -> u64 {
+        if matches!(self.content, Content::Parquet(_)) { 1 } else { 2 }
     }
 
-    /// Gives the text, without byte order mark and without blank lines at its end.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes[self.start..self.end]
+    /// Reads what is left, and gives the digest of the file as it lies on the disk, as `sha256sum` prints it.
+    ///
+    /// # Errors
+    /// [`LoansError`], where the rest does not read.
+    pub fn digest(self) -> Result<Digest, LoansError> {
+        let digest = match self.content {
+            Content::Text(reader) => reader.finish(),
+            Content::Gzip(decoder) => decoder.into_inner().finish(),
+            Content::Parquet(text) => Ok(text.digest()),
+        };
+        digest.map_err(|source| LoansError::Read { path: self.path, source })
+    }
+
+    /// Says what a failed read means.
+    pub fn failed(&self, source: io::Error) -> LoansError {
+        let path = self.path.clone();
+        match self.content {
+            Content::Text(_) => LoansError::Read { path, source },
+            Content::Gzip(_) => LoansError::Gzip { path, source },
+            Content::Parquet(_) => LoansError::Parquet { path, said: source.to_string() },
+        }
     }
 }
 
-fn unpack(path: &Path, stored: &[u8], bytes_max: u64) -> Result<Vec<u8>, LoansError> {
-    let mut bytes = Vec::new();
-    // Several gzip members in a row are one file, as `cat a.gz b.gz` makes it.
-    let mut decoder = flate2::read::MultiGzDecoder::new(Cursor::new(stored)).take(bytes_max.saturating_add(1));
-    decoder.read_to_end(&mut bytes).map_err(|source| LoansError::Gzip { path: path.to_owned(), source })?;
-    Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-
-    use super::*;
-
-    fn gzip(text: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(text).expect("memory takes it");
-        encoder.finish().expect("memory takes it")
-    }
-
-    fn read(bytes: &[u8]) -> Result<Source, LoansError> {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), bytes).expect("a write");
-        Source::read_with(file.path(), 1000)
-    }
-
-    #[test]
-    fn text_and_gzip_give_the_same_bytes() {
-        let text = b"\xef\xbb\xbfa,b\r\n1,2\r\n\r\n";
-        assert_eq!(read(text).expect("text").bytes(), b"a,b\r\n1,2");
-        let packed = gzip(text);
-        let source = read(&packed).expect("gzip");
-        assert_eq!((source.bytes(), source.digest()), (&b"a,b\r\n1,2"[..], Digest::of(&packed)));
-        let twice = [gzip(b"a,b\n"), gzip(b"1,2\n")].concat();
-        assert_eq!(read(&twice).expect("two members").bytes(), b"a,b\n1,2");
-    }
-
-    #[test]
-    fn what_is_no_file_of_text_is_refused() {
-        assert!(matches!(read(b""), Err(LoansError::Empty(_))));
-        assert!(matches!(read(b"\xef\xbb\xbf\n \n"), Err(LoansError::Empty(_))));
-        let packed = gzip(b"a,b\n1,2\n");
-        for cut in 2..packed.len() {
-            assert!(matches!(read(&packed[..cut]), Err(LoansError::Gzip { .. })), "cut at {cut}");
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.content {
+            Content::Text(reader) => reader.read(buffer),
+            Content::Gzip(decoder) => decoder.read(buffer),
+            Content::Parquet(text) => text.read(buffer),
         }
-        let bomb = gzip(&vec![b'a'; 100_000]);
-        assert!(matches!(read(&bomb), Err(LoansError::TooLarge { .. })));
-        assert!(matches!(Source::read(Path::new("absent.csv")), Err(LoansError::Read { .. })));
     }
 }

@@ -85,7 +85,7 @@ pub fn table() -> Table {
     let folder = tempfile::tempdir().expect("a folder");
     let (loans, features) = (folder.path().join("loans.csv"), folder.path().join("features.parquet"));
     sample::write(500, 5, &loans, |_| {}).expect("a sample");
-    build::build(&[loans], "2021-12-27".parse().expect("a day"), &features).expect("features");
+    build::build(&[loans], &build::Options::at("2021-12-27".parse().expect("a day")), &features).expect("features");
     Table::read(&features).expect("a store")
 }
 

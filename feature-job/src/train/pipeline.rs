@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use contract::date::Date;
 
 use super::{HowArgs, Prepared, train_and_tell};
-use crate::features::build;
+use crate::features::build::{self, FeaturesError};
 use crate::{answer, atomic};
 
 /// What `run` is asked.
@@ -28,7 +28,7 @@ pub struct RunArgs {
 /// Loan files, and the feature file to make of them.
 #[derive(Debug, clap::Args)]
 pub struct LoanArgs {
-    /// Loan files, CSV or gzipped CSV; several are read in the order given
+    /// Loan files, CSV, gzipped CSV or Parquet, or patterns such as 'loans-*.csv'; several are read in the order given
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     pub input: Vec<PathBuf>,
     /// The day the features are computed for, as YYYY-MM-DD [default: today, in UTC]
@@ -65,7 +65,8 @@ pub fn prepare(loans: &LoanArgs, how: &HowArgs) -> anyhow::Result<Prepared> {
 /// # Errors
 /// Whatever kept them from being written.
 pub fn features(loans: &LoanArgs) -> anyhow::Result<PathBuf> {
-    let summary = build::build(&loans.input, loans.as_of.unwrap_or_else(Date::today), &loans.features_out)?;
+    let options = build::Options::at(loans.as_of.unwrap_or_else(Date::today));
+    let summary = build::build(&loans.input, &options, &loans.features_out).map_err(FeaturesError::stop)?;
     let manifest = summary.manifest;
     answer::tell(format_args!(
         "{} of {} at {} ({} left out) -> {}\n",

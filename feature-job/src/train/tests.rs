@@ -19,7 +19,7 @@ use crate::sample;
 fn store(folder: &Path) -> PathBuf {
     let (loans, features) = (folder.join("loans.csv"), folder.join("features.parquet"));
     sample::write(700, 1, &loans, |_| {}).expect("a sample");
-    build::build(&[loans], "2021-12-27".parse().expect("a day"), &features).expect("features");
+    build::build(&[loans], &build::Options::at("2021-12-27".parse().expect("a day")), &features).expect("features");
     features
 }
 

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use feature_job::features::build::{self, FeaturesError, Summary};
+use feature_job::features::build::{self, FeaturesError, Options, Summary};
 use feature_job::offline::Table;
 
 pub const HEADER: &str =
@@ -41,7 +41,36 @@ impl Folder {
     }
 
     pub fn build(&self, inputs: &[PathBuf], as_of: &str) -> Result<Summary, FeaturesError> {
-        build::build(inputs, as_of.parse().expect("a day"), &self.out)
+        build::build(inputs, &Options::at(as_of.parse().expect("a day")), &self.out)
+    }
+
+    /// Where a file of the folder lies.
+    pub fn input(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The last report, as machines read it.
+    pub fn report(&self) -> serde_json::Value {
+        let text = std::fs::read(self.input("features.quality/report.json")).expect("a report");
+        serde_json::from_slice(&text).expect("JSON")
+    }
+
+    /// The last report, as people read it.
+    pub fn page(&self) -> String {
+        std::fs::read_to_string(self.input("features.quality/report.html")).expect("a page")
+    }
+
+    /// The rejected rows.
+    pub fn rejects(&self) -> polars::prelude::DataFrame {
+        use polars::prelude::{ParquetReader, SerReader as _};
+        let file = std::fs::File::open(self.input("features.quality/rejects.parquet")).expect("rejects");
+        ParquetReader::new(file).finish().expect("Parquet")
+    }
+
+    /// The bytes of the report, in all its files.
+    pub fn quality_bytes(&self) -> Vec<Vec<u8>> {
+        let names = ["report.json", "report.html", "rejects.parquet"];
+        names.map(|name| std::fs::read(self.input("features.quality").join(name)).expect("a report")).into()
     }
 
     /// The names of what lies in the folder.
@@ -62,12 +91,12 @@ pub fn table(text: &str, as_of: &str) -> (Summary, Table) {
     (summary, Table::read(&folder.out).expect("our own file"))
 }
 
-/// Why a loan file is refused: the whole message; and nothing is left behind.
+/// Why a loan file is refused: the whole message; and but for the report, nothing is left behind.
 pub fn refusal(bytes: impl AsRef<[u8]>, as_of: &str) -> String {
     let folder = Folder::new();
     let input = folder.put("loans.csv", bytes);
     let error = folder.build(&[input], as_of).expect_err("the file is to be refused");
-    assert_eq!(folder.names(), ["loans.csv"], "nothing is written");
+    assert_eq!(folder.names(), ["features.quality", "loans.csv"], "nothing is written but the report");
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);
     while let Some(error) = cause {
