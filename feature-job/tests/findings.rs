@@ -103,7 +103,9 @@ fn a_foreign_or_damaged_offline_store_is_refused() {
 #[test]
 fn no_verb_writes_over_what_it_reads() {
     use feature_job::score::ScoreArgs;
-    use feature_job::train::{HowArgs, pipeline::RunArgs, recipe::Recipe};
+    use feature_job::train::demands::DemandArgs;
+    use feature_job::train::pipeline::{LoanArgs, RunArgs};
+    use feature_job::train::{HowArgs, recipe::Recipe};
     let folder = common::Folder::new();
     let [module, features, loans, key] = ["m.wasm", "f.parquet", "l.csv", "job.pem"].map(|name| folder.put(name, name));
     let check = |ran: anyhow::Result<()>| {
@@ -123,8 +125,11 @@ fn no_verb_writes_over_what_it_reads() {
             out: folder.out.clone(),
             version: None,
             seed: 1,
+            demands: DemandArgs::default(),
         };
-        check(RunArgs { input: vec![loans.clone()], as_of: None, features_out: out.clone(), how }.run());
+        let loans =
+            LoanArgs { input: vec![loans.clone()], as_of: None, features_out: out.clone(), rejects_max_share: 0.0 };
+        check(RunArgs { loans, how }.run());
     }
     for (path, name) in [(module, "m.wasm"), (features, "f.parquet"), (loans, "l.csv"), (key, "job.pem")] {
         assert_eq!(std::fs::read_to_string(path).expect("it is still there"), name);
