@@ -104,16 +104,12 @@ impl Table {
         // Read once, so that what is hashed is what is decoded.
         let bytes = std::fs::read(path).map_err(|source| OfflineError::Read { path: path.to_owned(), source })?;
         let digest = Digest::of(&bytes);
-        let refused = |source| OfflineError::Parquet { path: path.to_owned(), source };
 
         let mut reader = ParquetReader::new(Cursor::new(bytes));
-        let manifest = manifest(path, reader.get_metadata().map_err(refused)?)?;
+        let manifest = manifest(path, &guarded(path, || reader.get_metadata().cloned())?)?;
         let names = columns::OFFLINE.map(str::to_owned).to_vec();
         let reader = reader.with_columns(Some(names)).set_rechunk(true);
-        // The decoder trusts its input in places; a file that gets it to panic is a damaged file.
-        let frame = catch_unwind(AssertUnwindSafe(|| reader.finish()))
-            .unwrap_or_else(|_| Err(polars_err!(ComputeError: "the decoder gave up")))
-            .map_err(refused)?;
+        let frame = guarded(path, || reader.finish())?;
 
         let column = |name| Column { path, name, column: frame.column(name).ok() };
         let ids = column(columns::ID).whole()?;
@@ -186,7 +182,15 @@ const VALUES: [&str; 7] = [
     columns::YEARS_ON_THE_JOB_EVENT,
 ];
 
-fn manifest(path: &Path, metadata: &FileMetadataRef) -> Result<Manifest, OfflineError> {
+/// Runs the decoder, which trusts its input in places; a file that gets it to panic is a damaged file.
+pub(super) fn guarded<T>(path: &Path, decode: impl FnOnce() -> PolarsResult<T>) -> Result<T, OfflineError> {
+    catch_unwind(AssertUnwindSafe(decode))
+        .unwrap_or_else(|_| Err(polars_err!(ComputeError: "the decoder gave up")))
+        .map_err(|source| OfflineError::Parquet { path: path.to_owned(), source })
+}
+
+/// Reads the manifest of a file that follows this program's view.
+pub(super) fn manifest(path: &Path, metadata: &FileMetadataRef) -> Result<Manifest, OfflineError> {
     let pairs = metadata.key_value_metadata().as_deref().unwrap_or_default();
     let find = |key: &str| pairs.iter().find(|pair| pair.key == key)?.value.as_deref();
     let manifest =
@@ -200,10 +204,10 @@ fn manifest(path: &Path, metadata: &FileMetadataRef) -> Result<Manifest, Offline
 }
 
 /// A column on its way out of a frame, with the names an error needs.
-struct Column<'a> {
-    path: &'a Path,
-    name: &'static str,
-    column: Option<&'a polars::prelude::Column>,
+pub(super) struct Column<'a> {
+    pub path: &'a Path,
+    pub name: &'static str,
+    pub column: Option<&'a polars::prelude::Column>,
 }
 
 impl Column<'_> {
@@ -216,20 +220,20 @@ impl Column<'_> {
         column.map(|column| column.as_materialized_series().clone()).ok_or_else(|| self.refuse("has another type"))
     }
 
-    fn whole(&self) -> Result<Vec<i64>, OfflineError> {
+    pub fn whole(&self) -> Result<Vec<i64>, OfflineError> {
         let series = self.of_type(&DataType::Int64)?;
         let numbers = series.i64().map_err(|_| self.refuse("has another type"))?;
         numbers.iter().collect::<Option<Vec<_>>>().ok_or_else(|| self.refuse("has missing values"))
     }
 
-    fn days(&self) -> Result<Vec<i32>, OfflineError> {
+    pub fn days(&self) -> Result<Vec<i32>, OfflineError> {
         let series = self.of_type(&DataType::Date)?;
         let physical = series.to_physical_repr();
         let days = physical.i32().map_err(|_| self.refuse("has another type"))?;
         days.iter().collect::<Option<Vec<_>>>().ok_or_else(|| self.refuse("has missing values"))
     }
 
-    fn floats(&self) -> Result<Vec<f64>, OfflineError> {
+    pub fn floats(&self) -> Result<Vec<f64>, OfflineError> {
         let series = self.column.ok_or_else(|| self.refuse("is absent"))?.as_materialized_series();
         match series.dtype() {
             DataType::Int64 => {
