@@ -110,7 +110,7 @@ fn a_file_that_is_still_being_written_is_judged_again_when_it_is_whole() {
 fn the_approvers_verbs_refuse_what_must_not_be_approved() {
     let workshop = Workshop::new();
     workshop.sample(200);
-    workshop.train("logistic", 1);
+    workshop.train_ungated("logistic", 1);
     let file = "modules/candidates/credit-risk-1.wasm";
     let check = |words: &[&str], said: &str| {
         let output = workshop.run(countersign_tests::countersign().args(words));

@@ -25,6 +25,10 @@ const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 const PREDICATE_TYPE: &str = "urn:countersign:model-card:v1";
 /// The most bytes a card may have: a hundred times what a card of 256 features needs.
 pub const CARD_BYTES_MAX: usize = 4 << 20;
+/// What follows a version's name in the name of its report.
+pub const REPORT_SUFFIX: &str = ".report.html";
+/// The most bytes of a report that are read: a hundred times what one with all its plots has.
+pub const REPORT_BYTES_MAX: u64 = 32 << 20;
 /// The most golden rows a card may have; a host runs them all before a version goes live.
 pub const GOLDEN_ROWS_MAX: usize = 4096;
 
@@ -253,6 +257,9 @@ pub struct Comparison {
     pub split: String,
     /// The rows.
     pub rows: u64,
+    /// Whether the champion may have learned from some of them, or from other loans of the same users of the same day or
+    /// later, which flatters its figures.
+    pub champion_may_have_seen: bool,
     /// The champion's figures on them.
     pub champion: Metrics,
     /// The candidate's figures on them.
@@ -279,7 +286,7 @@ pub struct Gate {
     pub name: String,
     /// What is demanded, in words.
     pub demand: String,
-    /// What was found; none where it could not be measured, which does not pass.
+    /// What was found; none where it could not be measured, which passes only where it is about a champion and there is none.
     pub found: Option<f64>,
     /// The bound it was held against.
     pub bound: f64,
@@ -454,6 +461,11 @@ impl ModelCard {
     /// Gives the gates that were not passed.
     pub fn failed_gates(&self) -> impl Iterator<Item = &Gate> {
         self.gates.iter().filter(|gate| !gate.passed)
+    }
+
+    /// Gives the name of the report's file, which lies beside the candidate: `credit-risk-3.report.html`.
+    pub fn report_name(&self) -> String {
+        format!("{}{REPORT_SUFFIX}", self.name())
     }
 }
 

@@ -9,6 +9,7 @@ mod validate;
 
 use clap::{Parser, Subcommand};
 
+use feature_job::retrain::RetrainArgs;
 use feature_job::score::ScoreArgs;
 use feature_job::train::TrainArgs;
 use feature_job::train::pipeline::RunArgs;
@@ -56,6 +57,8 @@ pub enum Command {
     Train(TrainArgs),
     /// Compute features and train on them, in one go
     Run(RunArgs),
+    /// Train if it is time, for a scheduler to call
+    Retrain(RetrainArgs),
     /// Score an offline store through a module
     Score(ScoreArgs),
 }
@@ -70,6 +73,7 @@ impl Command {
             Self::Publish(args) => args.run(),
             Self::Train(args) => args.run(),
             Self::Run(args) => args.run(),
+            Self::Retrain(args) => args.run(),
             Self::Score(args) => args.run(),
         }
     }

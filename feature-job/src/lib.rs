@@ -3,20 +3,25 @@
 //! Read in this order: [`columns`] names what is read and written, [`loans`] reads and checks a loan file,
 //! [`features`] computes, [`offline`] reads the result back. [`sample`] makes loan files, [`publish`] sends the latest
 //! features of every user to a host. [`train`] fits, judges and proves a model, [`compile`] makes it a component, [`score`] runs
-//! one over a whole store.
+//! one over a whole store. [`gates`], [`drift`] and [`report`] are for whoever decides about a model; [`retrain`] decides whether a
+//! new one is due.
 
 pub mod answer;
 pub mod atomic;
 pub mod columns;
 pub mod compile;
 pub mod days;
+pub mod drift;
 pub mod exit;
 pub mod features;
+pub mod gates;
 pub mod html;
 pub mod loans;
 pub mod offline;
 pub mod publish;
 pub mod quality;
+pub mod report;
+pub mod retrain;
 pub mod sample;
 pub mod score;
 pub mod train;

@@ -11,9 +11,11 @@ macro_rules! say {
 }
 
 mod approve;
+mod gates;
 mod keygen;
 mod registry;
 mod reject;
+mod report;
 mod review;
 mod verify;
 

@@ -130,6 +130,19 @@ pub enum Refusal {
         /// Approvals the policy demands.
         required: usize,
     },
+    /// Gates were not passed, and not enough approvers set that aside.
+    #[error(
+        "{failed} of its gates not passed, and {found} of {required} approvals set that aside: approve it with `--override`, or \
+         train a better one"
+    )]
+    GatesFailed {
+        /// Gates not passed.
+        failed: usize,
+        /// Approvals that carry an override.
+        found: usize,
+        /// Overrides that it takes: as many as approvals.
+        required: usize,
+    },
     /// A key has expired.
     #[error("key {key} has expired")]
     KeyExpired {
@@ -184,6 +197,7 @@ impl Refusal {
             Self::ApprovalDigest { .. } => "approval_digest_mismatch",
             Self::ApprovedTwice { .. } => "approved_twice",
             Self::NotApproved { .. } => "not_approved",
+            Self::GatesFailed { .. } => "gates_failed",
             Self::KeyExpired { .. } => "key_expired",
             Self::ApprovalExpired { .. } => "approval_expired",
             Self::KeyRevoked { .. } => "key_revoked",

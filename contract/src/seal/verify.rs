@@ -36,7 +36,7 @@ pub fn verify<'a>(file: &'a [u8], policy: &TrustPolicy, today: Date) -> Result<V
     check(file, policy, today, policy.approvals_required)
 }
 
-/// Decides whether an approver may consider a module file: all that [`verify`] demands but the count of approvals.
+/// Decides whether an approver may consider a module file: all that [`verify`] demands but the count of approvals and overrides.
 ///
 /// # Errors
 /// [`Refusal`], as [`verify`].
@@ -99,6 +99,12 @@ fn check<'a>(
     let (card, subject) = ModelCard::from_bytes(layout.card)?;
     if subject != layout.component {
         return Err(Refusal::SubjectMismatch);
+    }
+    // Whoever counts as an approver has set the failed gates aside in her own signed words; nothing outside the seal can.
+    let overrides = approvals.iter().filter(|approval| approval.gates_override.is_some()).count();
+    let failed = card.failed_gates().count();
+    if failed > 0 && overrides < approvals_required {
+        return Err(Refusal::GatesFailed { failed, found: overrides, required: approvals_required });
     }
     Ok(Verified { file, card, digest, approvals })
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use contract::date::Date;
 
-use super::{HowArgs, prepare, train_and_tell};
+use super::{HowArgs, Prepared, train_and_tell};
 use crate::features::build::{self, FeaturesError};
 use crate::{answer, atomic};
 
@@ -17,6 +17,17 @@ Example:
   feature-job run --input loans.csv --as-of 2021-12-27 --features-out features.parquet \\
     --recipe forest --model credit-risk --key job.pem --out modules/candidates")]
 pub struct RunArgs {
+    /// The loans, and where their features go.
+    #[command(flatten)]
+    pub loans: LoanArgs,
+    /// How to train, and where to.
+    #[command(flatten)]
+    pub how: HowArgs,
+}
+
+/// Loan files, and the feature file to make of them.
+#[derive(Debug, clap::Args)]
+pub struct LoanArgs {
     /// Loan files, CSV, gzipped CSV or Parquet, or patterns such as 'loans-*.csv'; several are read in the order given
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     pub input: Vec<PathBuf>,
@@ -26,9 +37,6 @@ pub struct RunArgs {
     /// The feature file to write; replaced whole if it is there
     #[arg(long, value_name = "FILE")]
     pub features_out: PathBuf,
-    /// How to train, and where to.
-    #[command(flatten)]
-    pub how: HowArgs,
 }
 
 impl RunArgs {
@@ -37,21 +45,36 @@ impl RunArgs {
     /// # Errors
     /// Whatever kept either from being done. A feature file that was written stays; it is whole.
     pub fn run(self) -> anyhow::Result<()> {
-        let inputs = self.input.iter().chain([&self.how.key]).map(PathBuf::as_path);
-        atomic::ready(&self.features_out, &inputs.collect::<Vec<_>>())?;
-        let prepared = prepare(&self.how)?;
-        let summary =
-            build::build(&self.input, &build::Options::at(self.as_of.unwrap_or_else(Date::today)), &self.features_out)
-                .map_err(FeaturesError::stop)?;
-        let manifest = summary.manifest;
-        answer::tell(format_args!(
-            "{} of {} at {} ({} left out) -> {}\n",
-            answer::counted(manifest.rows, "loan"),
-            answer::counted(manifest.entities, "user"),
-            manifest.as_of,
-            answer::counted(manifest.excluded, "later loan"),
-            self.features_out.display()
-        ))?;
-        train_and_tell(&self.features_out, &self.how, prepared)
+        let prepared = prepare(&self.loans, &self.how)?;
+        train_and_tell(&features(&self.loans)?, &self.how, prepared)
     }
+}
+
+/// Checks that features and candidate can be written before either is begun.
+///
+/// # Errors
+/// What is in the way of either.
+pub fn prepare(loans: &LoanArgs, how: &HowArgs) -> anyhow::Result<Prepared> {
+    let inputs = loans.input.iter().chain([&how.key]).map(PathBuf::as_path);
+    atomic::ready(&loans.features_out, &inputs.collect::<Vec<_>>())?;
+    super::prepare(how)
+}
+
+/// Computes the features, says what they are, and gives the file they are in.
+///
+/// # Errors
+/// Whatever kept them from being written.
+pub fn features(loans: &LoanArgs) -> anyhow::Result<PathBuf> {
+    let options = build::Options::at(loans.as_of.unwrap_or_else(Date::today));
+    let summary = build::build(&loans.input, &options, &loans.features_out).map_err(FeaturesError::stop)?;
+    let manifest = summary.manifest;
+    answer::tell(format_args!(
+        "{} of {} at {} ({} left out) -> {}\n",
+        answer::counted(manifest.rows, "loan"),
+        answer::counted(manifest.entities, "user"),
+        manifest.as_of,
+        answer::counted(manifest.excluded, "later loan"),
+        loans.features_out.display()
+    ))?;
+    Ok(loans.features_out.clone())
 }

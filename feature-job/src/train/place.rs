@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use contract::card::REPORT_SUFFIX;
+use contract::file;
 use contract::ids::{ModelName, ModelVersion};
+
+/// The lock that a run holds while it writes a candidate and its report, which belong together.
+const LOCK: &str = ".lock";
 
 /// A free version in a folder that can be written to.
 #[derive(Debug)]
@@ -75,20 +80,40 @@ impl Place {
         Ok(Self { version, path: folder.join(format!("{model}-{version}.wasm")), wanted: wanted.is_some() })
     }
 
-    /// Writes the candidate, whole or not at all, and never over another.
+    /// Writes the candidate with its report beside it, each whole or not at all, and never over another candidate. The report
+    /// comes first, so that no candidate is ever without one; gives where both stand.
     ///
     /// # Errors
     /// [`PlaceError`], when the disk refuses or someone else took the version meanwhile.
-    pub fn fill(&self, bytes: &[u8]) -> Result<PathBuf, PlaceError> {
-        match contract::file::create(&self.path, bytes) {
-            Ok(()) => Ok(self.path.clone()),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                Err(PlaceError::Taken(self.path.clone()))
-            }
-            Err(source) => {
-                Err(PlaceError::Write { folder: self.path.parent().unwrap_or(Path::new(".")).to_owned(), source })
+    pub fn fill(&self, module: &[u8], report: &str) -> Result<(PathBuf, PathBuf), PlaceError> {
+        let folder = file::folder(&self.path);
+        let refused = |source| PlaceError::Write { folder: folder.to_owned(), source };
+        let _lock = file::lock(folder, LOCK).map_err(refused)?;
+        if self.path.symlink_metadata().is_ok() {
+            return Err(PlaceError::Taken(self.path.clone()));
+        }
+        let beside = self.report();
+        // A report without a candidate was left by a run that was killed between the two.
+        match std::fs::remove_file(&beside) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(refused(error)),
+            _ => file::create(&beside, report.as_bytes()).map_err(refused)?,
+        }
+        match file::create(&self.path, module) {
+            Ok(()) => Ok((self.path.clone(), beside)),
+            Err(error) => {
+                // It is about a candidate that is not there.
+                let _ = std::fs::remove_file(&beside);
+                match error.kind() {
+                    std::io::ErrorKind::AlreadyExists => Err(PlaceError::Taken(self.path.clone())),
+                    _ => Err(refused(error)),
+                }
             }
         }
+    }
+
+    fn report(&self) -> PathBuf {
+        let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        self.path.with_file_name(format!("{stem}{REPORT_SUFFIX}"))
     }
 
     /// Finds another place, after another run took this one; none where this very version was asked for.
@@ -156,17 +181,35 @@ mod tests {
         let (_root, candidates, model) = registry();
         let first = Place::take(&candidates, &model, None).expect("a place");
         let second = Place::take(&candidates, &model, None).expect("two may try");
-        let path = first.fill(b"one").expect("the first wins");
-        assert!(matches!(second.fill(b"two"), Err(PlaceError::Taken(_))));
+        let (path, report) = first.fill(b"one", "about one").expect("the first wins");
+        assert!(matches!(second.fill(b"two", "about two"), Err(PlaceError::Taken(_))));
         assert_eq!(second.next(&model).expect("the loser takes the next").version.get(), 2);
         assert_eq!(std::fs::read(&path).expect("the file"), b"one");
+        assert_eq!(std::fs::read(&report).expect("the file"), b"about one", "the loser leaves the winner's report");
+        assert!(report.ends_with("credit-risk-1.report.html"), "{report:?}");
         let wanted = Some(5.try_into().expect("a version"));
         let asked = Place::take(&candidates, &model, wanted).expect("a place");
         assert!(matches!(asked.next(&model), Err(PlaceError::Taken(_))), "no other version will do");
         drop(Place::take(&candidates, &model, None).expect("a place given up"));
-        let left: Vec<_> =
+        let mut left: Vec<_> =
             std::fs::read_dir(&candidates).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
-        assert_eq!(left, [path], "nothing half done is left");
+        left.sort();
+        assert_eq!(left, [candidates.join(LOCK), report, path], "nothing half done is left");
+    }
+
+    #[test]
+    fn a_report_that_a_killed_run_left_is_replaced_and_one_that_cannot_be_written_stops_all() {
+        let (_root, candidates, model) = registry();
+        let orphan = candidates.join("credit-risk-1.report.html");
+        std::fs::write(&orphan, "about a candidate that never came").expect("a file");
+        assert_eq!(next(&candidates, &model), 1, "a report alone takes no version");
+        let place = Place::take(&candidates, &model, None).expect("a place");
+        place.fill(b"one", "about one").expect("the version is free");
+        assert_eq!(std::fs::read(&orphan).expect("the file"), b"about one");
+        let place = Place::take(&candidates, &model, None).expect("a place");
+        std::fs::create_dir(candidates.join("credit-risk-2.report.html")).expect("a folder");
+        assert!(matches!(place.fill(b"two", "about two"), Err(PlaceError::Write { .. })), "a folder is in the way");
+        assert!(!candidates.join("credit-risk-2.wasm").exists(), "no candidate without its report");
     }
 
     #[test]

@@ -53,6 +53,9 @@ pub struct Split {
 }
 
 impl SplitKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Rows, Self::Users, Self::Time, Self::UsersTime];
+
     /// Gives the word that stands in the card.
     pub fn word(self) -> &'static str {
         match self {

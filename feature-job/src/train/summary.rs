@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use contract::card::{Evaluation, Metrics, Output, OutputKind};
+use contract::card::{Evaluation, Interval, Metrics, ModelCard, Output, OutputKind};
 
 use super::candidate::Candidate;
+use super::champion::Standing;
 use crate::answer::counted;
 
 /// Writes the summary of a candidate.
@@ -26,15 +27,53 @@ pub fn summary(candidate: &Candidate, took: Duration) -> String {
         text.push_str(&worth(evaluation, place == 0));
     }
     text.push_str(&meaning(&card.output));
-    let Candidate { path, digest, bytes, proven_rows: [held_out, served], .. } = candidate;
+    text.push_str(&champion(&candidate.standing));
+    text.push_str(&gates(card));
+    let Candidate { path, report, digest, bytes, proven_rows: [held_out, served], .. } = candidate;
     // Writing to a String cannot fail.
     let _ = write!(
         text,
         "\nproven: component and model gave the same bits for {held_out} held-out rows and {served} users' served rows\n\
-         wrote {} ({bytes} bytes, module {digest}) in {:.1} s\n",
+         wrote {} ({bytes} bytes, module {digest}) in {:.1} s\n\
+         its report for the approver: {}\n",
         path.display(),
         took.as_secs_f64(),
+        report.display(),
     );
+    text
+}
+
+/// Says how the candidate stands beside the version it would replace.
+fn champion(standing: &Standing) -> String {
+    match standing {
+        Standing::Alone => "\ncompared with no other version\n".to_owned(),
+        Standing::Apart { version, why, .. } => format!("\nNOT compared with version {version}: {why}\n"),
+        Standing::Beside(beside) => {
+            let comparison = &beside.comparison;
+            let knows = match comparison.champion_may_have_seen {
+                true => "of which it may know some, which flatters it",
+                false => "about which it has learned nothing",
+            };
+            let rows = counted(comparison.rows, "held-out loan");
+            let mut text = format!("\ncompared with version {} on {rows}, {knows}:\n", comparison.version);
+            for (name, of) in &comparison.differences {
+                let Interval { low, high } = of.interval;
+                let _ = writeln!(text, "{name:<26}{:>+16.4}  (95 %: {low:+.4} to {high:+.4})", of.value);
+            }
+            text
+        }
+    }
+}
+
+/// Lists the gates, those not passed in capitals.
+fn gates(card: &ModelCard) -> String {
+    let mut text = String::from("\n");
+    for gate in &card.gates {
+        let outcome = if gate.passed { "passed" } else { "NOT PASSED" };
+        let unmeasured = if gate.passed { "no champion" } else { "not measured" };
+        let found = gate.found.map_or_else(|| unmeasured.to_owned(), |found| format!("{found:.4}"));
+        let _ = writeln!(text, "gate {:<36}{found:>14}  bound {:<12} {outcome}", gate.name, gate.bound);
+    }
     text
 }
 

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use contract::digest::Digest;
 use contract::seal;
 use contract::view::{Ages, FeatureView};
 
 use super::dataset::Dataset;
+use super::demands::DemandArgs;
 use super::evaluate::{EvaluateError, judge};
 use super::recipe::Recipe;
 use super::split::SplitKind;
@@ -32,7 +34,16 @@ fn how(folder: &Path, recipe: Recipe, seed: u64) -> HowArgs {
     }
     let out = folder.join(format!("{recipe}-{seed}-{}", std::fs::read_dir(folder).expect("a folder").count()));
     std::fs::create_dir(&out).expect("a folder");
-    HowArgs { recipe, model: "credit-risk".parse().expect("a name"), key, out, version: None, seed, split_date: None }
+    HowArgs {
+        recipe,
+        model: "credit-risk".parse().expect("a name"),
+        key,
+        out,
+        version: None,
+        seed,
+        split_date: None,
+        demands: DemandArgs::default(),
+    }
 }
 
 #[test]
@@ -45,6 +56,8 @@ fn the_same_inputs_give_the_same_bytes() {
             let prepared = prepare(&how).expect("key and place");
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
             let candidate = pool.install(|| train(&features, &how, prepared)).expect("a candidate");
+            let report = std::fs::read(candidate.report).expect("the report");
+            assert_eq!(candidate.card.report, Some(Digest::of(&report)), "the card names this report");
             std::fs::read(candidate.path).expect("the candidate")
         };
         let first = made(1, 2);

@@ -14,7 +14,8 @@ use contract::{file, seal};
 
 use super::registry::{RegistryArgs, read_module, shown};
 use super::reject::{now, rejection};
-use super::review;
+use super::report::Report;
+use super::{gates, review};
 
 /// The flags of `countersign approve`.
 #[derive(Debug, Args)]
@@ -23,7 +24,8 @@ Example:
   countersign approve modules/candidates/credit-risk-1.wasm --key ada.pem --by 'Ada Lovelace' \\
       --reason 'beats version 0 on unseen users' --modules modules
 
-It signs the very bytes it shows. Where the policy asks for several approvers, each runs the same command in turn.")]
+It signs the very bytes it shows. A candidate that did not pass its gates takes --override with a reason, which is signed as
+well and without which no host runs it. The report must lie beside the candidate, and be the one that its card names. Where the policy asks for several approvers, each runs the same command in turn.")]
 pub struct ApproveArgs {
     /// Candidate file
     file: PathBuf,
@@ -36,6 +38,12 @@ pub struct ApproveArgs {
     /// Why
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// Why the gates that were not passed do not matter; refused where all passed
+    #[arg(long = "override", value_name = "REASON")]
+    gates_override: Option<String>,
+    /// Approve although the report is not beside the candidate
+    #[arg(long)]
+    without_report: bool,
     /// Last day the approval holds, as YYYY-MM-DD [default: it does not end]
     #[arg(long, value_name = "DATE")]
     expires: Option<Date>,
@@ -67,6 +75,9 @@ impl ApproveArgs {
             );
         }
         let card = candidate.card();
+        let report = Report::find(&self.file, card, &self.registry);
+        report.demand(self.without_report)?;
+        let gates_override = gates::overriding(card, self.gates_override)?;
         review::show(
             card,
             digest,
@@ -74,6 +85,7 @@ impl ApproveArgs {
             Some(&policy),
             self.registry.newest_approved(card, &policy).as_ref(),
         );
+        report.show();
 
         let approved = self.registry.approved();
         fs::create_dir_all(&approved).with_context(|| format!("cannot make the folder {}", shown(&approved)))?;
@@ -92,7 +104,7 @@ impl ApproveArgs {
             by: self.by,
             reason: self.reason,
             time: now(),
-            gates_override: None,
+            gates_override,
             expires: self.expires,
         };
         let signed = seal::approve(&base, &approval, &key)?;

@@ -11,11 +11,19 @@ use contract::seal;
 use contract::seal::refusal::printable;
 use contract::trust::TrustPolicy;
 
+use super::gates;
 use super::registry::{RegistryArgs, read_module};
 use super::reject::rejection;
+use super::report::Report;
 
 /// The flags of `countersign review`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  countersign review modules/candidates/credit-risk-1.wasm --modules modules
+
+Prints what the card says, and where the report for people lies. Ends with an error where the file in the report's place is
+not the report that the card names.")]
 pub struct ReviewArgs {
     /// Candidate or approved module
     file: PathBuf,
@@ -43,7 +51,9 @@ impl ReviewArgs {
         if let Some(rejected) = rejection(&self.file)? {
             say!("turned down by {}: {}", printable(&rejected.by), printable(&rejected.reason));
         }
-        Ok(())
+        let report = Report::find(&self.file, &found.card, &self.registry);
+        report.show();
+        report.demand_no_other()
     }
 }
 
@@ -96,6 +106,8 @@ pub(super) fn show(
         }
         None => say!("compared    with nothing: no other version of {} is approved", card.model),
     }
+    gates::show_champion(card);
+    gates::show(card);
     show_approvals(approvals, policy);
 }
 
@@ -112,6 +124,9 @@ pub(super) fn show_approvals(approvals: &[Approval], policy: Option<&TrustPolicy
             approval.key,
             printable(&approval.reason)
         );
+        if let Some(reason) = &approval.gates_override {
+            say!("            setting failed gates aside: {}", printable(reason));
+        }
     }
 }
 
@@ -132,10 +147,17 @@ fn show_evaluation(evaluation: &Evaluation, shipped: bool, newest: Option<&Model
     for (place, (name, figure)) in figures(&evaluation.metrics).into_iter().enumerate() {
         let text = |figure: Option<f64>| figure.map_or("-".to_owned(), |figure| format!("{figure:.4}"));
         let beside = beside.map(|beside| format!("  [{}]", text(beside[place].1))).unwrap_or_default();
-        say!("            {name:10} {}{beside}", text(figure));
+        let interval = interval(&evaluation.metrics, name).unwrap_or_default();
+        say!("            {name:10} {}{interval}{beside}", text(figure));
     }
     let always = 1.0 - evaluation.test_positives as f64 / evaluation.test_rows.max(1) as f64;
     say!("            (always deciding `no` would have accuracy {always:.4})");
+}
+
+/// Gives a figure's interval, where users were drawn for it.
+fn interval(metrics: &Metrics, name: &str) -> Option<String> {
+    let interval = metrics.intervals.get(&name.to_lowercase().replace(' ', "_"))?;
+    Some(format!(" ({:.4} to {:.4})", interval.low, interval.high))
 }
 
 fn figures(metrics: &Metrics) -> [(&'static str, Option<f64>); 8] {
