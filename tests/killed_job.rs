@@ -41,23 +41,23 @@ impl Verb<'_> {
         let start = Instant::now();
         self.workshop.feature_job(&self.words);
         let took = start.elapsed();
-        assert!(self.hidden().is_empty(), "a run that ends leaves {:?} behind", self.hidden());
+        assert!(self.temporary().is_empty(), "a run that ends leaves {:?} behind", self.temporary());
         (took, self.files())
     }
 
     fn files(&self) -> Files {
         let paths = self.outputs.iter().flat_map(|output| listed(&self.workshop.path(output)));
-        paths.filter(|path| !is_hidden(path)).map(|path| (path.clone(), fs::read(path).expect("a file"))).collect()
+        paths.filter(|path| !is_temporary(path)).map(|path| (path.clone(), fs::read(path).expect("a file"))).collect()
     }
 
-    fn hidden(&self) -> Vec<PathBuf> {
+    fn temporary(&self) -> Vec<PathBuf> {
         let folders = self.outputs.iter().map(|output| self.workshop.path(output));
         let folders =
             folders.filter_map(|output| Some(if output.is_dir() { output } else { output.parent()?.to_owned() }));
-        let mut hidden: Vec<_> = folders.flat_map(|folder| listed(&folder)).filter(|path| is_hidden(path)).collect();
-        hidden.sort();
-        hidden.dedup();
-        hidden
+        let mut found: Vec<_> = folders.flat_map(|folder| listed(&folder)).filter(|path| is_temporary(path)).collect();
+        found.sort();
+        found.dedup();
+        found
     }
 
     /// Puts these files in their places, and takes all others away but those that a killed run left.
@@ -85,13 +85,13 @@ impl Verb<'_> {
             }
             let lost: Vec<_> = old.keys().filter(|path| !found.contains_key(*path)).collect();
             assert!(lost.is_empty(), "kill {kill}: {lost:?} are gone");
-            assert!(self.hidden().len() <= self.outputs.len(), "kill {kill}: {:?} pile up", self.hidden());
+            assert!(self.temporary().len() <= self.outputs.len(), "kill {kill}: {:?} pile up", self.temporary());
             if ended.signal().is_none() {
                 assert!(ended.success() && found == *new, "kill {kill}: a run that ended is whole");
             }
             killed += usize::from(ended.signal().is_some());
             changed += usize::from(found != *old);
-            left = left.max(self.hidden().len());
+            left = left.max(self.temporary().len());
         }
         #[expect(clippy::print_stdout, reason = "the figures are what this is run for")]
         {
@@ -106,8 +106,8 @@ impl Verb<'_> {
     }
 }
 
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+fn is_temporary(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "part")
 }
 
 /// The file of this name, or those in the folder of this name.
@@ -138,8 +138,9 @@ fn features_are_the_old_or_the_new() {
 fn a_candidate_is_there_or_not() {
     let workshop = Workshop::new();
     workshop.sample(1000);
+    fs::write(workshop.path("none.toml"), "").expect("gates that demand nothing");
     let words = ["train", "--features", "features.parquet", "--recipe", "logistic", "--model", "credit-risk"];
-    let how = ["--key", "job.pem", "--out", "modules/candidates", "--version", "1"];
+    let how = ["--key", "job.pem", "--out", "modules/candidates", "--version", "1", "--gates", "none.toml"];
     let words = words.into_iter().chain(how).collect();
     let train = Verb { workshop: &workshop, words, outputs: &["modules/candidates"] };
     let (took, candidate) = train.whole();
@@ -150,9 +151,11 @@ fn a_candidate_is_there_or_not() {
 fn a_run_of_both_leaves_whole_files() {
     let workshop = Workshop::new();
     workshop.feature_job(["sample", "--users", "1000", "--seed", "11", "--out", "loans.csv"]);
+    fs::write(workshop.path("none.toml"), "").expect("gates that demand nothing");
     let words = ["run", "--input", "loans.csv", "--as-of", "2021-12-27", "--features-out", "features.parquet"];
     let how = ["--recipe", "logistic", "--model", "credit-risk", "--version", "1", "--key", "job.pem"];
-    let words = words.into_iter().chain(how).chain(["--out", "modules/candidates"]).collect();
+    let how = how.into_iter().chain(["--out", "modules/candidates", "--gates", "none.toml"]);
+    let words = words.into_iter().chain(how).collect();
     let outputs = ["features.parquet", "features.quality", "modules/candidates"];
     let run = Verb { workshop: &workshop, words, outputs: &outputs };
     workshop.features(Path::new("loans.csv"), "2020-06-30");
