@@ -4,6 +4,7 @@
 //! A folder with `report.json` for machines ([`report::Report`]), `report.html` for people ([`page`]), and `rejects.parquet`
 //! with the rows that broke a rule ([`crate::loans::rejects`]). None of them depends on the clock or the machine.
 
+pub mod column;
 mod page;
 pub mod report;
 

@@ -70,6 +70,51 @@ fn the_share_of_rejects_has_a_bound() {
 }
 
 #[test]
+fn a_wrong_type_in_the_last_row_costs_that_row_alone() {
+    let mut lines: Vec<_> = (0..200).map(|id| loan(id, id, "2020-01-01", "1")).collect();
+    lines.push(loan(200, 200, "2020-01-01", "a lot"));
+    let folder = Folder::new();
+    // No end of line after it, either.
+    let input = folder.put("loans.csv", file(&lines).trim_end());
+    build::build(&[input], &options(0.01), &folder.out).expect("one of two hundred");
+    let rejects = folder.rejects();
+    let line = rejects.column("line").expect("lines").i64().expect("numbers").get(0);
+    assert_eq!((rejects.height(), line), (1, Some(202)));
+    assert_eq!(Table::read(&folder.out).expect("a store").len(), 200);
+}
+
+#[test]
+fn a_pattern_is_the_files_it_matches_in_order() {
+    let folder = Folder::new();
+    let second = folder.put("loans-2.csv", file(&[loan(2, 7, "2020-01-01", "20")]));
+    let first = folder.put("loans-1.csv", file(&[loan(1, 7, "2020-01-01", "10")]));
+    let store = |inputs: &[std::path::PathBuf]| {
+        build::build(inputs, &options(0.0), &folder.out).expect("fine files");
+        std::fs::read(&folder.out).expect("a store")
+    };
+    let named = store(&[first.clone(), second.clone()]);
+    assert!(store(&[folder.input("loans-*.csv")]) == named);
+    assert!(store(&[second, first]) != named, "ties keep the order of the files");
+}
+
+#[test]
+fn a_file_that_is_cut_off_is_told_in_the_report() {
+    use std::io::Write as _;
+    let lines: Vec<_> = (0..2000).map(|id| loan(id, id, "2020-01-01", "1")).collect();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(file(&lines).as_bytes()).expect("memory takes it");
+    let bytes = encoder.finish().expect("memory takes it");
+    let folder = Folder::new();
+    let input = folder.put("loans.csv.gz", &bytes[..bytes.len() - 4]);
+    let error = build::build(&[input], &options(1.0), &folder.out).expect_err("it is cut off");
+    assert_eq!(code(error), Some(Code::DataRefused));
+    let report = folder.report();
+    assert_eq!((report["accepted"].as_bool(), report["sources"][0]["digest"].is_null()), (Some(false), true));
+    assert!(folder.page().contains("not read to its end"));
+    assert!(!folder.out.exists());
+}
+
+#[test]
 fn a_file_of_rejects_only_is_refused() {
     let folder = Folder::new();
     let input = folder.put("loans.csv", file(&[loan(1, 1, "2020-01-01", "-1")]));

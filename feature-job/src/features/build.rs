@@ -168,25 +168,24 @@ fn write(
     manifest: &Manifest,
     out: &Path,
 ) -> Result<Vec<(String, usize)>, FeaturesError> {
-    let mut nulls: Vec<(String, usize)> = Vec::new();
-    let mut frames = Vec::new();
-    for together in parts.chunks(rayon::current_num_threads()) {
-        let computed: Result<Vec<_>, _> = together.par_iter().map(|rows| compute(loans, rows)).collect();
-        for frame in computed? {
-            count_nulls(&frame, &mut nulls);
-            frames.push(frame);
-        }
-    }
-    let mut frame = frames.remove(0);
-    for other in frames {
-        frame.vstack_mut_owned(other)?;
-    }
-    frame.rechunk_mut();
+    let mut nulls: Vec<_> = columns::OFFLINE.iter().map(|name| ((*name).to_owned(), 0)).collect();
+    // A frame without rows has the columns' types.
+    let schema = super::compute(loans.held.frame(loans.schema, &[])?, loans.as_of)?.schema().clone();
     atomic::write(out, |file| -> Result<(), FeaturesError> {
-        ParquetWriter::new(file)
+        let mut writer = ParquetWriter::new(file)
             .with_compression(ParquetCompression::Zstd(None))
             .with_key_value_metadata(Some(KeyValueMetadata::from_static(manifest.pairs())))
-            .finish(&mut frame)?;
+            .batched(&schema)?;
+        for together in parts.chunks(rayon::current_num_threads()) {
+            let computed: Result<Vec<_>, _> = together.par_iter().map(|rows| compute(loans, rows)).collect();
+            for mut frame in computed? {
+                nulls.iter_mut().zip(frame.columns()).for_each(|((_, count), column)| *count += column.null_count());
+                // A frame of several chunks would become several groups.
+                frame.rechunk_mut();
+                writer.write_batch(&frame)?;
+            }
+        }
+        writer.finish()?;
         Ok(())
     })?;
     nulls.retain(|(_, count)| *count > 0);
@@ -198,13 +197,6 @@ fn compute(loans: &Loans, rows: &[u32]) -> Result<DataFrame, FeaturesError> {
     let frame = super::compute(frame, loans.as_of)?;
     within_view(&frame)?;
     Ok(frame)
-}
-
-fn count_nulls(frame: &DataFrame, nulls: &mut Vec<(String, usize)>) {
-    if nulls.is_empty() {
-        nulls.extend(frame.columns().iter().map(|column| (column.name().to_string(), 0)));
-    }
-    nulls.iter_mut().zip(frame.columns()).for_each(|((_, count), column)| *count += column.null_count());
 }
 
 /// Holds every value against the range that the view declares for it. The shipped view allows all that the rules of the

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::report::{ColumnReport, Report, RuleReport, percent};
+use super::column::ColumnReport;
+use super::report::{Report, RuleReport, percent};
 use crate::html;
 use crate::loans::rules::Scope;
 

@@ -4,14 +4,12 @@ use contract::card::{Quality, QualityFinding};
 use contract::date::Date;
 use contract::digest::Digest;
 use serde::Serialize;
-use serde_json::Value;
 
+use super::column::ColumnReport;
 use crate::columns;
 use crate::loans::LoansError;
-use crate::loans::figures::{Figures, number};
 use crate::loans::read::Loans;
 use crate::loans::rules::{RuleId, Scope};
-use crate::loans::schema::{Column, Kind};
 use crate::loans::tally::Tally;
 use crate::loans::users::Users;
 
@@ -93,29 +91,6 @@ pub struct ExampleReport {
     pub value: String,
 }
 
-/// What a column holds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ColumnReport {
-    /// Its name.
-    pub name: String,
-    /// What its values are.
-    pub demand: String,
-    /// Its unit.
-    pub unit: String,
-    /// Whether any file has it.
-    pub present: bool,
-    /// Rows with a value.
-    pub values: u64,
-    /// Rows without.
-    pub nulls: u64,
-    /// Different values; null where there are more than a thousand.
-    pub distinct: Option<usize>,
-    /// The smallest value.
-    pub min: Value,
-    /// The largest value.
-    pub max: Value,
-}
-
 impl Report {
     /// Writes down what was found. `stopped` says why files were not read to their end.
     pub fn of(loans: &Loans, users: &Users, stopped: Option<&LoansError>, rejected_share_max: f64) -> Self {
@@ -157,7 +132,7 @@ impl Report {
             last_loan: date(days.iter().max()),
             sources: sources.collect(),
             rules: rules.collect(),
-            columns: columns(loans),
+            columns: ColumnReport::all(loans),
         };
         report.reasons = report.reasons(stopped);
         report.accepted = report.reasons.is_empty();
@@ -222,38 +197,4 @@ impl RuleReport {
 pub fn percent(share: f64) -> String {
     let percent = (share * 100_000.0).round() / 1000.0;
     format!("{percent} %")
-}
-
-fn columns(loans: &Loans) -> Vec<ColumnReport> {
-    let headers = || loans.files.iter().flat_map(|file| &file.header);
-    let places = 0..loans.schema.columns.len();
-    let report = |place: usize| {
-        let (column, figures) = (&loans.schema.columns[place], &loans.figures[place]);
-        let Figures { nulls, values, range, .. } = figures;
-        ColumnReport {
-            name: column.name.clone(),
-            demand: column.kind.demand(),
-            unit: column.unit.clone(),
-            present: headers().any(|header| header.places[place].is_some()),
-            values: *values,
-            nulls: *nulls,
-            distinct: figures.distinct(),
-            min: range.map_or(Value::Null, |(min, _)| json(column, min)),
-            max: range.map_or(Value::Null, |(_, max)| json(column, max)),
-        }
-    };
-    places.map(report).collect()
-}
-
-/// Gives a value as [`crate::loans::value::Reader::read`] gives it, as JSON.
-fn json(column: &Column, value: i64) -> Value {
-    match &column.kind {
-        Kind::Whole { .. } => value.into(),
-        Kind::Number { .. } => number(value).into(),
-        Kind::Day { .. } => {
-            let day = i32::try_from(value).ok().and_then(Date::from_days);
-            day.map(|day| day.to_string()).into()
-        }
-        Kind::Category(texts) => usize::try_from(value).ok().and_then(|place| texts.get(place)).cloned().into(),
-    }
 }
