@@ -14,7 +14,7 @@ use guest_model::{Boosted, Tree};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::binned::Binned;
 use super::metrics::negative_log_likelihood;
@@ -22,7 +22,7 @@ use super::rows::Rows;
 use grower::{Grower, Grown, Slope};
 
 /// How trees are boosted. There is no default seed: it is given with every fit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BoostedParameters {
     /// The most trees.
@@ -45,7 +45,7 @@ pub struct BoostedParameters {
 }
 
 /// When no more trees are added.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EarlyStop {
     /// So many trees without gain for the users who watch are the end, and those trees are dropped.
