@@ -145,6 +145,30 @@ fn loans_that_were_not_known_yet_are_needed_once_they_are() {
 }
 
 #[test]
+fn files_that_the_store_knows_come_before_others_in_whatever_order_they_are_passed() {
+    let work = Work::new();
+    // Two loans of one user and one day: whose file comes first decides which is the earlier.
+    let loan =
+        |loan_id: u64, amount: u64| format!("{loan_id},1,F,N,With parents,0,1990-01-01,2015-01-01,2020-05-01,{amount}");
+    let header =
+        "loan_id,id,code_gender,flag_own_car,name_housing_type,status,birthday,job_start_date,loan_date,loan_amount";
+    let known = loan(1, 100).replace("2020-05-01", "2019-05-01");
+    let first = work.put("first.csv", header, &[&known, &loan(2, 200)]);
+    let second = work.put("second.csv", header, &[&loan(3, 300)]);
+    let third = work.put("third.csv", header, &[&loan(4, 400)]);
+    let of_store = [first.clone(), second.clone()];
+    work.run(&of_store, &options("2019-12-31"), "store").expect("a full run");
+    let late = options("2020-06-30");
+    let full = work.run(&[first.clone(), second.clone(), third.clone()], &late, "full").expect("a full run");
+    for inputs in [[&third, &second, &first], [&second, &third, &first], [&first, &second, &third]] {
+        let inputs = inputs.map(PathBuf::clone);
+        let extended = work.run(&inputs, &since(&work.path("store"), late.clone()), "extended").expect("an extension");
+        assert!(extended == full, "{inputs:?}");
+        assert_eq!(work.manifest("extended"), work.manifest("full"));
+    }
+}
+
+#[test]
 fn what_contradicts_the_store_is_refused_and_the_store_stays() {
     let work = Work::new();
     let text = loans(&work, 20, 3);

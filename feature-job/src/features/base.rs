@@ -18,7 +18,7 @@ use super::build::Options;
 use crate::columns;
 use crate::loans::held::Held;
 use crate::loans::limits::Limits;
-use crate::loans::read::Loans;
+use crate::loans::read::{LoanFile, Loans};
 use crate::loans::schema::{Kind, Schema};
 use crate::loans::users::Users;
 use crate::loans::value::MISSING;
@@ -147,7 +147,8 @@ impl Base {
     /// [`BaseError`], where the new files contradict the store, or where others are needed beside them.
     pub fn extend(self, loans: &mut Loans, read: Vec<Source>) -> Result<Vec<Source>, BaseError> {
         let sources = self.sources(read, loans.as_of)?;
-        let new = self.new_rows(loans)?;
+        let mut new = self.new_rows(loans)?;
+        self.sort_by_file(&mut new, loans);
         let loans_max = Limits::default().loans_max;
         if self.held.len() + new.len() > loans_max {
             return Err(BaseError::TooMany { loans_max });
@@ -176,6 +177,19 @@ impl Base {
         let known = |digest: Digest| self.manifest.sources.iter().any(|source| source.digest == digest);
         let own = self.manifest.sources.iter().map(|own| again(own.digest).unwrap_or(own).clone());
         Ok(own.chain(read.iter().filter(|source| !known(source.digest)).cloned()).collect())
+    }
+
+    /// Puts rows in the order of a full run: those of the files that the store knows first, in its order, then the others as
+    /// they were passed. Loans of one user and day keep the order of their files, whatever order these are passed in.
+    fn sort_by_file(&self, rows: &mut [u32], loans: &Loans) {
+        let known = |file: &LoanFile| self.manifest.sources.iter().position(|own| Some(own.digest) == file.digest);
+        let mut end = 0;
+        let files = loans.files.iter().map(|file| {
+            end += file.rows - file.rejected;
+            (end, known(file).unwrap_or(usize::MAX))
+        });
+        let files: Vec<(u64, usize)> = files.collect();
+        rows.sort_by_key(|&row| files[files.partition_point(|&(end, _)| end <= u64::from(row))].1);
     }
 
     /// Gives the rows read whose loans the store does not have.
