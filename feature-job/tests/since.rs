@@ -1,5 +1,7 @@
 //! An offline store that is extended by new loans is, byte for byte, the one that a full run over all of them gives.
 
+#![expect(clippy::print_stdout, reason = "a seed is printed")]
+
 mod common;
 
 use std::path::{Path, PathBuf};

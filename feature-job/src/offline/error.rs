@@ -41,7 +41,7 @@ pub enum OfflineError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: PlanError,
+        source: Box<PlanError>,
     },
     /// The file was computed for another feature view than the one that models are trained and served on.
     #[error(

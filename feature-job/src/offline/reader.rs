@@ -33,7 +33,7 @@ impl Reader {
         let metadata = guarded(path, || reader.get_metadata().cloned())?;
         let content = content(path, &metadata)?;
         let planned = Plan::of(content.view.clone());
-        let plan = planned.map_err(|source| OfflineError::Plan { path: path.to_owned(), source })?;
+        let plan = planned.map_err(|source| OfflineError::Plan { path: path.to_owned(), source: Box::new(source) })?;
         Ok(Self { path: path.to_owned(), file, metadata, content, plan })
     }
 
