@@ -77,6 +77,37 @@ impl<R: std::io::Read> std::io::Read for HashingReader<R> {
     }
 }
 
+/// Hashes what is written through it.
+#[derive(Debug)]
+pub struct HashingWriter<W> {
+    writer: W,
+    hasher: Sha256,
+}
+
+impl<W: std::io::Write> HashingWriter<W> {
+    /// Starts hashing.
+    pub fn new(writer: W) -> Self {
+        Self { writer, hasher: Sha256::new() }
+    }
+
+    /// Gives the digest of all that was written.
+    pub fn finish(self) -> Digest {
+        Digest(self.hasher.finalize().into())
+    }
+}
+
+impl<W: std::io::Write> std::io::Write for HashingWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let count = self.writer.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.writer.flush()
+    }
+}
+
 impl FromStr for Digest {
     type Err = DigestError;
     fn from_str(text: &str) -> Result<Self, DigestError> {

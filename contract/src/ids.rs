@@ -93,6 +93,11 @@ name_type!(
     FeatureName,
     '_'
 );
+name_type!(
+    /// The name of a column of the loan file, such as `loan_amount`; it is spelled as a feature's name is.
+    ColumnName,
+    '_'
+);
 
 /// The version of a model: a counter from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

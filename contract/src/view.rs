@@ -1,5 +1,7 @@
 //! The feature view: which features there are, in which order, and what their values may be.
 
+mod source;
+
 use std::str::FromStr;
 use std::sync::LazyLock;
 
@@ -8,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::canonical;
 use crate::digest::Digest;
 use crate::ids::{FeatureName, ModelName};
+
+pub use source::{Counted, Source};
 
 /// The most features a view may have; it bounds a row, a record and a card.
 pub const FEATURES_MAX: usize = 256;
@@ -50,6 +54,8 @@ pub struct Feature {
     /// Whether values are whole numbers.
     #[serde(rename = "type")]
     pub kind: FeatureKind,
+    /// How the feature job computes it; nobody else reads this.
+    pub source: Source,
     /// What one unit of the value is, in words.
     pub unit: String,
     /// The smallest value allowed.
@@ -228,6 +234,9 @@ mod tests {
             ("semantics_version = 1", "semantics_version = 2"),
             ("\"as-of\"", "\"event\""),
             ("type = \"float\"", "type = \"int\""),
+            ("\"birthday\"", "\"job_start_date\""),
+            ("mean = ", "max = "),
+            ("one = \"Y\"", "one = \"y\""),
             ("unit = \"years\"", "unit = \"months\""),
             ("max = 150.0", "max = 151.0"),
             ("missing_allowed = true", "missing_allowed = false"),
@@ -254,6 +263,10 @@ mod tests {
         check("max = 150.0", "max = nan");
         check("unit =", "units =");
         check("[[features]]", "[[feature]]");
+        check("mean = ", "median = ");
+        check("\"previous_loans\"", "\"loans\"");
+        check("\"birthday\"", "\"the birthday\"");
+        check("source = { mean = \"loan_amount\" }", "");
     }
 
     #[test]

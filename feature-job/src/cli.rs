@@ -1,9 +1,11 @@
 //! The command line: one verb a module, each with its arguments and its `run`.
 
+mod ages;
 mod features;
 pub mod log;
 mod progress;
 mod publish;
+mod retrieve;
 mod sample;
 mod validate;
 
@@ -53,6 +55,8 @@ pub enum Command {
     Features(features::Args),
     /// Send every user's latest features to a host
     Publish(publish::Args),
+    /// Get features as they were known at given times
+    Retrieve(retrieve::Args),
     /// Train a model and write it as a signed candidate
     Train(TrainArgs),
     /// Compute features and train on them, in one go
@@ -71,6 +75,7 @@ impl Command {
             Self::Validate(args) => args.run(),
             Self::Features(args) => args.run(),
             Self::Publish(args) => args.run(),
+            Self::Retrieve(args) => args.run(),
             Self::Train(args) => args.run(),
             Self::Run(args) => args.run(),
             Self::Retrain(args) => args.run(),

@@ -1,7 +1,5 @@
 //! The columns of a loan file and of the offline store, each named once.
 
-use contract::view::Ages;
-
 /// The 24 columns of a loan file, in the order that [`crate::sample`] writes them.
 pub const LOAN_FILE: [&str; 24] = [
     LOAN_ID,
@@ -51,41 +49,12 @@ pub const CODE_GENDER: &str = "code_gender";
 /// How the user lives: a slice of the evaluation, not a feature.
 pub const NAME_HOUSING_TYPE: &str = "name_housing_type";
 
-/// How many loans the user took before.
-pub const NB_PREVIOUS_LOANS: &str = "nb_previous_loans";
-/// The mean amount of the user's earlier loans.
-pub const AVG_AMOUNT_LOANS_PREVIOUS: &str = "avg_amount_loans_previous";
-/// Whole years since birth at as-of.
-pub const AGE: &str = "age";
-/// Whole years on the job at as-of.
-pub const YEARS_ON_THE_JOB: &str = "years_on_the_job";
-/// Whole years since birth on the day of the loan.
-pub const AGE_EVENT: &str = "age_event";
-/// Whole years on the job on the day of the loan.
-pub const YEARS_ON_THE_JOB_EVENT: &str = "years_on_the_job_event";
+/// The columns of a loan file that lead an offline store, whatever its view: what a loan is, and what it is computed from.
+pub const STORE_FIRST: [&str; 6] = [LOAN_ID, ID, LOAN_DATE, LOAN_AMOUNT, BIRTHDAY, JOB_START_DATE];
+/// The columns of a loan file that end an offline store: the label, and what an evaluation is sliced by.
+pub const STORE_LAST: [&str; 3] = [STATUS, CODE_GENDER, NAME_HOUSING_TYPE];
 
-/// The columns of the offline store, in order; one row per loan.
-pub const OFFLINE: [&str; 13] = [
-    LOAN_ID,
-    ID,
-    LOAN_DATE,
-    NB_PREVIOUS_LOANS,
-    AVG_AMOUNT_LOANS_PREVIOUS,
-    AGE,
-    YEARS_ON_THE_JOB,
-    FLAG_OWN_CAR,
-    AGE_EVENT,
-    YEARS_ON_THE_JOB_EVENT,
-    STATUS,
-    CODE_GENDER,
-    NAME_HOUSING_TYPE,
-];
-
-/// Gives the offline store's column that holds a feature of the view: the ages have one for each reference day.
-pub fn of_feature(feature: &str, ages: Ages) -> &str {
-    match (feature, ages) {
-        (AGE, Ages::Event) => AGE_EVENT,
-        (YEARS_ON_THE_JOB, Ages::Event) => YEARS_ON_THE_JOB_EVENT,
-        _ => feature,
-    }
+/// Gives the offline store's column that holds a feature counted from the loan's own day.
+pub fn event(feature: &str) -> String {
+    format!("{feature}_event")
 }

@@ -2,9 +2,9 @@
 //!
 //! Read in this order: [`columns`] names what is read and written, [`loans`] reads and checks a loan file,
 //! [`features`] computes, [`offline`] reads the result back. [`sample`] makes loan files, [`publish`] sends the latest
-//! features of every user to a host. [`train`] fits, judges and proves a model, [`compile`] makes it a component, [`score`] runs
-//! one over a whole store. [`gates`], [`drift`] and [`report`] are for whoever decides about a model; [`retrain`] decides whether a
-//! new one is due.
+//! features of every user to a host, [`retrieve`] gives features as they were known at given times. [`train`] fits, judges and
+//! proves a model, [`compile`] makes it a component, [`score`] runs one over a whole store. [`gates`], [`drift`] and [`report`]
+//! are for whoever decides about a model; [`retrain`] decides whether a new one is due.
 
 pub mod answer;
 pub mod atomic;
@@ -22,6 +22,7 @@ pub mod publish;
 pub mod quality;
 pub mod report;
 pub mod retrain;
+pub mod retrieve;
 pub mod sample;
 pub mod score;
 pub mod train;

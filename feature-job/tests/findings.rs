@@ -3,7 +3,6 @@
 mod common;
 
 use common::{HEADER, file, loan, refusal};
-use feature_job::features::build::{self, Options};
 
 #[track_caller]
 fn check(bytes: impl AsRef<[u8]>, said: &[&str]) {
@@ -98,13 +97,15 @@ fn a_foreign_or_damaged_offline_store_is_refused() {
     let place = bytes.windows(key.len()).position(|window| window == key).expect("the manifest's first key");
     let mut foreign = bytes.clone();
     foreign[place] = b'x';
-    assert!(matches!(Table::read(&folder.put("foreign", foreign)), Err(OfflineError::Manifest { .. })));
+    assert!(matches!(Table::read(&folder.put("foreign", foreign)), Err(OfflineError::Content { .. })));
 }
 
 #[test]
 fn no_verb_writes_over_what_it_reads() {
     use feature_job::score::ScoreArgs;
-    use feature_job::train::{HowArgs, pipeline::RunArgs, recipe::Recipe};
+    use feature_job::train::demands::DemandArgs;
+    use feature_job::train::pipeline::{LoanArgs, RunArgs};
+    use feature_job::train::{HowArgs, recipe::Recipe};
     let folder = common::Folder::new();
     let [module, features, loans, key] = ["m.wasm", "f.parquet", "l.csv", "job.pem"].map(|name| folder.put(name, name));
     let check = |ran: anyhow::Result<()>| {
@@ -124,8 +125,11 @@ fn no_verb_writes_over_what_it_reads() {
             out: folder.out.clone(),
             version: None,
             seed: 1,
+            demands: DemandArgs::default(),
         };
-        check(RunArgs { input: vec![loans.clone()], as_of: None, features_out: out.clone(), how }.run());
+        let loans =
+            LoanArgs { input: vec![loans.clone()], as_of: None, features_out: out.clone(), rejects_max_share: 0.0 };
+        check(RunArgs { loans, how }.run());
     }
     for (path, name) in [(module, "m.wasm"), (features, "f.parquet"), (loans, "l.csv"), (key, "job.pem")] {
         assert_eq!(std::fs::read_to_string(path).expect("it is still there"), name);
@@ -135,6 +139,7 @@ fn no_verb_writes_over_what_it_reads() {
 #[test]
 fn an_output_that_cannot_be_is_said_before_the_work() {
     let folder = common::Folder::new();
+    use feature_job::features::build::{self, Options};
     let build = |out: std::path::PathBuf| {
         let options = Options::at("2021-01-01".parse().expect("a day"));
         let absent = std::path::PathBuf::from("absent.csv");

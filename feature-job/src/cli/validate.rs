@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use contract::date::Date;
 use feature_job::answer;
+use feature_job::features::plan::Plan;
 use feature_job::loans::inputs;
 use feature_job::quality::{self, Passed, QualityError, Request};
 
@@ -58,7 +59,7 @@ impl Args {
     fn judge(&self) -> Result<Passed, QualityError> {
         quality::judge(&Request {
             files: &inputs::files(&self.input)?,
-            kept: &feature_job::features::build::KEPT,
+            kept: &Plan::credit_risk().loan_columns(),
             as_of: self.as_of.unwrap_or_else(Date::today),
             folder: &self.out,
             rejects_max_share: self.rejects_max_share,

@@ -32,6 +32,19 @@ enum Values {
     Byte(Vec<u8>),
 }
 
+impl Values {
+    /// Tells whether two values are the same, bit for bit where they are numbers.
+    fn same(&self, row: usize, values: &Self, other: usize) -> bool {
+        match (self, values) {
+            (Self::Whole(own), Self::Whole(their)) => own[row] == their[other],
+            (Self::Number(own), Self::Number(their)) => own[row].to_bits() == their[other].to_bits(),
+            (Self::Day(own), Self::Day(their)) => own[row] == their[other],
+            (Self::Byte(own), Self::Byte(their)) => own[row] == their[other],
+            _ => false,
+        }
+    }
+}
+
 impl Held {
     /// Makes room for columns, named by their places in the schema.
     pub fn new(schema: &Schema, places: &[usize]) -> Self {
@@ -82,6 +95,43 @@ impl Held {
             }
         }
         self.attributes.append(&mut part.attributes);
+    }
+
+    /// Copies some rows, in the order asked for.
+    pub fn select(&self, rows: &[u32]) -> Self {
+        fn take<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
+            rows.iter().map(|&row| values[row as usize]).collect()
+        }
+        let kept = |kept: &Kept| {
+            let values = match &kept.values {
+                Values::Whole(values) => Values::Whole(take(values, rows)),
+                Values::Number(values) => Values::Number(take(values, rows)),
+                Values::Day(values) => Values::Day(take(values, rows)),
+                Values::Byte(values) => Values::Byte(take(values, rows)),
+            };
+            Kept { place: kept.place, values }
+        };
+        Self { columns: self.columns.iter().map(kept).collect(), attributes: take(&self.attributes, rows) }
+    }
+
+    /// Tells whether a column is kept.
+    pub fn keeps(&self, place: usize) -> bool {
+        self.columns.iter().any(|kept| kept.place == place)
+    }
+
+    /// Tells whether two rows have the same value in a column.
+    ///
+    /// # Panics
+    /// Where the column is none of those kept.
+    pub fn same(&self, place: usize, row: usize, other: usize) -> bool {
+        let values = self.values(place);
+        values.same(row, values, other)
+    }
+
+    /// Tells whether a row has the values of a row of another part with the same columns.
+    pub fn same_row(&self, row: usize, part: &Self, other: usize) -> bool {
+        let mut columns = self.columns.iter().zip(&part.columns);
+        columns.all(|(own, their)| own.place == their.place && own.values.same(row, &their.values, other))
     }
 
     /// Gives a column of whole numbers that are too large for a byte.

@@ -1,10 +1,9 @@
 //! Every user's most recent loan, read without holding the store.
 
-use contract::view::{Ages, FeatureView};
 use polars::prelude::DataFrame;
 
-use super::Reader;
-use super::table::{Column, OfflineError};
+use super::column::Column;
+use super::{OfflineError, Reader};
 use crate::columns;
 
 /// The features of a user's most recent loan.
@@ -14,17 +13,16 @@ pub struct Latest {
     pub id: i64,
     /// The loan's day, in days since 1970-01-01.
     pub event_day: i32,
-    /// The features in the view's order, ages as they are served; NaN where missing.
+    /// The features in the view's order, as their own columns hold them; NaN where missing.
     pub values: Vec<f64>,
 }
 
-/// Gives every user's most recent loan, in the order of the users' ids; one row group is in memory at a time.
+/// Gives every user's most recent loan, in order of the users' ids; one row group is in memory at a time.
 ///
 /// What comes after an error is not to be looked at.
 pub fn latest(reader: &Reader) -> impl Iterator<Item = Result<Latest, OfflineError>> {
-    let features = FeatureView::credit_risk().features.iter();
-    let features = features.map(|feature| columns::of_feature(feature.name.as_str(), Ages::AsOf));
-    let names: Vec<&'static str> = [columns::ID, columns::LOAN_DATE].into_iter().chain(features).collect();
+    let features = reader.plan().view().features.iter().map(|feature| feature.name.as_str());
+    let names: Vec<&str> = [columns::ID, columns::LOAN_DATE].into_iter().chain(features).collect();
     let mut groups = reader.groups(names.clone());
     // The last loan of a group is its user's last only if the next group begins with another user.
     let mut held: Option<Latest> = None;
@@ -54,8 +52,8 @@ struct Group {
 }
 
 impl Group {
-    fn of(reader: &Reader, frame: &DataFrame, names: &[&'static str]) -> Result<Self, OfflineError> {
-        let column = |name| Column { path: reader.path(), name, column: frame.column(name).ok() };
+    fn of(reader: &Reader, frame: &DataFrame, names: &[&str]) -> Result<Self, OfflineError> {
+        let column = |name| Column::of(reader.path(), frame, name);
         // The id and the day come before the features.
         let values = names[2..].iter().map(|name| column(name).floats()).collect::<Result<_, _>>()?;
         Ok(Self { ids: column(columns::ID).whole()?, days: column(columns::LOAN_DATE).days()?, values })
@@ -63,10 +61,10 @@ impl Group {
 
     /// Gives the last loan of each user in the group, and before them that of the group before, unless its user goes on here.
     fn users(&self, reader: &Reader, before: Option<Latest>) -> Result<Vec<Latest>, OfflineError> {
-        let first = before.as_ref().map(|row| (row.id, row.event_day));
-        let keys = first.into_iter().chain(self.ids.iter().copied().zip(self.days.iter().copied()));
+        let key = |row: &Latest| (row.id, row.event_day);
+        let keys = before.as_ref().map(key).into_iter().chain(self.ids.iter().copied().zip(self.days.iter().copied()));
         if !keys.is_sorted() {
-            let (path, column) = (reader.path().to_owned(), columns::ID);
+            let (path, column) = (reader.path().to_owned(), columns::ID.to_owned());
             return Err(OfflineError::Column { path, column, said: "is not sorted by user and loan date" });
         }
         let before = before.filter(|before| self.ids.first() != Some(&before.id));

@@ -54,7 +54,7 @@ pub fn card(
         training: training(recipe, seed, dataset, first),
         evaluations: judged.iter().map(|judged| judged.evaluation.clone()).collect(),
         importance: importance(view, &first.fitted.model, &held_out, &first.scores, seed)?,
-        quality: None,
+        quality: dataset.quality.clone(),
         champion,
         gates: Vec::new(),
         report: None,

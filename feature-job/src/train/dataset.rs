@@ -1,11 +1,12 @@
 //! The offline store as training sees it: a sample, and what its rows can be told apart by.
 
+use contract::card::Quality;
 use contract::date::Date;
 use contract::digest::Digest;
 use contract::view::{Ages, FeatureView};
 
 use super::rows::{Rows, Sample};
-use crate::offline::{Category, Table};
+use crate::offline::{Category, Manifest, Table};
 
 /// All rows of an offline store with the ages a recipe wants.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Dataset {
     pub as_of: Date,
     /// The digest of the store's file.
     pub digest: Digest,
+    /// What the checks of the loan files found; none where nothing beside the store says so.
+    pub quality: Option<Quality>,
 }
 
 /// One way to tell rows apart.
@@ -76,7 +79,8 @@ impl Dataset {
         let mut slicings = vec![of("gender", &table.gender), of("housing", &table.housing)];
         slicings.extend(view.position("age").map(|age| by_age(&sample.rows, age)));
         let served = Rows::new(view.width(), table.rows(view.ages)).select(&table.latest());
-        Ok(Self { sample, served, slicings, ages, as_of: table.as_of, digest: table.digest })
+        let quality = table.manifest.as_ref().map(Manifest::quality);
+        Ok(Self { sample, served, slicings, ages, as_of: table.as_of, digest: table.digest, quality })
     }
 }
 

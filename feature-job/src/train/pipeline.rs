@@ -6,7 +6,7 @@ use contract::date::Date;
 
 use super::{HowArgs, Prepared, train_and_tell};
 use crate::features::build::{self, FeaturesError};
-use crate::{answer, atomic};
+use crate::{answer, atomic, quality};
 
 /// What `run` is asked.
 #[derive(Debug, clap::Args)]
@@ -37,6 +37,9 @@ pub struct LoanArgs {
     /// The feature file to write; replaced whole if it is there
     #[arg(long, value_name = "FILE")]
     pub features_out: PathBuf,
+    /// The largest share of rows that may break a rule
+    #[arg(long, default_value_t = quality::REJECTS_MAX_SHARE, value_name = "SHARE")]
+    pub rejects_max_share: f64,
 }
 
 impl RunArgs {
@@ -65,7 +68,8 @@ pub fn prepare(loans: &LoanArgs, how: &HowArgs) -> anyhow::Result<Prepared> {
 /// # Errors
 /// Whatever kept them from being written.
 pub fn features(loans: &LoanArgs) -> anyhow::Result<PathBuf> {
-    let options = build::Options::at(loans.as_of.unwrap_or_else(Date::today));
+    let as_of = loans.as_of.unwrap_or_else(Date::today);
+    let options = build::Options { rejects_max_share: loans.rejects_max_share, ..build::Options::at(as_of) };
     let summary = build::build(&loans.input, &options, &loans.features_out).map_err(FeaturesError::stop)?;
     let manifest = summary.manifest;
     answer::tell(format_args!(
@@ -73,7 +77,7 @@ pub fn features(loans: &LoanArgs) -> anyhow::Result<PathBuf> {
         answer::counted(manifest.rows, "loan"),
         answer::counted(manifest.entities, "user"),
         manifest.as_of,
-        answer::counted(manifest.excluded, "later loan"),
+        answer::counted(manifest.excluded(), "later loan"),
         loans.features_out.display()
     ))?;
     Ok(loans.features_out.clone())
