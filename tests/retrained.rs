@@ -67,6 +67,10 @@ fn it_goes_the_whole_way_from_loans() {
     let loans = ["--if-due", "--input", "loans.csv", "--as-of", "2021-12-27", "--features-out", "features.parquet"];
     check(&retrain(&workshop, &loans), 0, &["due: no version"]);
     assert!(workshop.candidate(1).exists() && workshop.path("features.parquet").exists());
+    fs::write(workshop.path("bad.csv"), "loan_id,id\n1,1\n").expect("a file");
+    let bad = ["--if-due", "--input", "bad.csv", "--as-of", "2021-12-27", "--features-out", "other.parquet"];
+    check(&retrain(&workshop, &bad), 3, &[]);
+    assert!(!workshop.candidate(2).exists() && !workshop.path("other.parquet").exists());
     check(&retrain(&workshop, &["--if-due"]), 2, &["--features"]);
     check(&retrain(&workshop, &["--features", "features.parquet", "--due-drift", "0"]), 1, &["--due-drift 0"]);
 }

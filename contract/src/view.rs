@@ -264,7 +264,7 @@ mod tests {
         check("unit =", "units =");
         check("[[features]]", "[[feature]]");
         check("mean = ", "median = ");
-        check("\"previous_loans\"", "\"loans\"");
+        check("source = { count = \"previous_loans\" }", "source = { count = \"loans\" }");
         check("\"birthday\"", "\"the birthday\"");
         check("source = { mean = \"loan_amount\" }", "");
     }

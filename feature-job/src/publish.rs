@@ -6,7 +6,7 @@
 mod checkpoint;
 mod client;
 mod host;
-mod latest;
+mod records;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use checkpoint::Checkpoints;
 use client::Client;
 pub use client::HostError;
 pub use host::Host;
-use latest::Latest;
+use records::Records;
 use run::{Ending, Run};
 
 /// How many records a request carries unless told otherwise: some 250 KB, well within the host's bound on a body.
@@ -109,11 +109,11 @@ pub fn publish(
     if !(1..=BATCH_RECORDS_MAX).contains(&options.batch_records) {
         return Err(PublishError::Batch(options.batch_records));
     }
-    let latest = Latest::open(store)?;
-    let (users, first) = look_through(&latest)?;
+    let records = Records::open(store)?;
+    let (users, first) = look_through(&records)?;
     let client = Client::new(host.clone(), options.patience);
     let checkpoints = Checkpoints::beside(store);
-    let run = Run { client, checkpoints, latest, users, batch_records: options.batch_records };
+    let run = Run { client, checkpoints, records, users, batch_records: options.batch_records };
 
     let mut done = if options.restart { run.nothing() } else { run.resumed()? };
     for _ in 0..LOSSES_MAX {
@@ -121,7 +121,7 @@ pub fn publish(
         match run.send_behind(done, &mut progress)? {
             Ending::Sent { users, stale } => {
                 run.checkpoints.remove();
-                return Ok(Summary { users, stale, resumed, as_of: run.latest.as_of(), first });
+                return Ok(Summary { users, stale, resumed, as_of: run.records.as_of(), first });
             }
             Ending::Lost => tracing::warn!("the host lost what it had taken, sending everything again"),
         }
@@ -132,9 +132,9 @@ pub fn publish(
 
 /// Looks at every record before the first is sent, so that a damaged store is not published by half. Gives how many there are,
 /// and whose is the first.
-fn look_through(latest: &Latest) -> Result<(u64, Option<EntityId>), PublishError> {
+fn look_through(records: &Records) -> Result<(u64, Option<EntityId>), PublishError> {
     let (mut users, mut first) = (0, None);
-    for record in latest.records() {
+    for record in records.each() {
         first.get_or_insert(record?.entity);
         users += 1;
     }

@@ -103,11 +103,11 @@ fn a_foreign_or_damaged_offline_store_is_refused() {
 #[test]
 fn no_verb_writes_over_what_it_reads() {
     use feature_job::score::ScoreArgs;
-    use feature_job::train::demands::DemandArgs;
     use feature_job::train::pipeline::{LoanArgs, RunArgs};
-    use feature_job::train::{HowArgs, recipe::Recipe};
+    use feature_job::train::{HowArgs, demands::DemandArgs, recipe::Recipe};
     let folder = common::Folder::new();
-    let [module, features, loans, key] = ["m.wasm", "f.parquet", "l.csv", "job.pem"].map(|name| folder.put(name, name));
+    let names = ["m.wasm", "f.parquet", "l.csv", "job.pem", "gates.toml"];
+    let [module, features, loans, key, gates] = names.map(|name| folder.put(name, name));
     let check = |ran: anyhow::Result<()>| {
         let error = ran.expect_err("an input is no output").to_string();
         assert!(error.contains("it is an input as well"), "{error}");
@@ -116,7 +116,7 @@ fn no_verb_writes_over_what_it_reads() {
         let (module, features, out) = (module.clone(), features.clone(), out.clone());
         check(ScoreArgs { module, features, out, all: false }.run());
     }
-    for out in [&loans, &key] {
+    for out in [&loans, &key, &gates] {
         let how = HowArgs {
             recipe: Recipe::load("forest").expect("built in"),
             split_date: None,
@@ -125,13 +125,13 @@ fn no_verb_writes_over_what_it_reads() {
             out: folder.out.clone(),
             version: None,
             seed: 1,
-            demands: DemandArgs::default(),
+            demands: DemandArgs { gates: Some(gates.clone()), ..DemandArgs::default() },
         };
         let loans =
             LoanArgs { input: vec![loans.clone()], as_of: None, features_out: out.clone(), rejects_max_share: 0.0 };
         check(RunArgs { loans, how }.run());
     }
-    for (path, name) in [(module, "m.wasm"), (features, "f.parquet"), (loans, "l.csv"), (key, "job.pem")] {
+    for (path, name) in [module, features, loans, key, gates].into_iter().zip(names) {
         assert_eq!(std::fs::read_to_string(path).expect("it is still there"), name);
     }
 }

@@ -33,11 +33,11 @@ fn store() -> Folder {
 /// Writes a changed store, in row groups of this size.
 fn rewrite(store: &Path, rows: usize, change: impl FnOnce(LazyFrame) -> LazyFrame) -> PathBuf {
     let frame = ParquetReader::new(File::open(store).expect("the store")).finish().expect("Parquet");
-    let manifest = Reader::open(store).expect("our own file").content().pairs();
+    let content = Reader::open(store).expect("our own file").content().pairs();
     let out = store.with_file_name(format!("groups-of-{rows}.parquet"));
     ParquetWriter::new(File::create(&out).expect("a file"))
         .with_row_group_size(Some(rows))
-        .with_key_value_metadata(Some(KeyValueMetadata::from_static(manifest)))
+        .with_key_value_metadata(Some(KeyValueMetadata::from_static(content)))
         .finish(&mut change(frame.lazy()).collect().expect("a frame"))
         .expect("a write");
     out

@@ -121,6 +121,11 @@ fn what_cannot_be_measured_is_not_passed() {
         "population_stability_index_max",
     ];
     assert_eq!(found, wanted, "a champion that cannot be run excuses nothing");
+    let (mut evaluation, _) = good();
+    evaluation.test_positives = 0;
+    let infinite = judge(&Bounds::shipped(), &findings(&evaluation, Against::Nobody));
+    let lift = infinite.iter().find(|gate| gate.name == "pr_auc_lift_min").expect("it is demanded");
+    assert_eq!((lift.found, lift.passed), (None, false), "no number is not more than any bound");
 }
 
 #[test]

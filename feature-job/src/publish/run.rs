@@ -6,7 +6,7 @@ use contract::view::FeatureView;
 use super::PublishError;
 use super::checkpoint::{Checkpoint, Checkpoints};
 use super::client::{Client, HostError};
-use super::latest::Latest;
+use super::records::Records;
 
 /// What a publication works with.
 pub struct Run {
@@ -15,7 +15,7 @@ pub struct Run {
     /// Where it is kept how far a publication came.
     pub checkpoints: Checkpoints,
     /// The records to send.
-    pub latest: Latest,
+    pub records: Records,
     /// How many there are.
     pub users: u64,
     /// How many a request carries.
@@ -52,7 +52,7 @@ impl Done {
 impl Run {
     /// The start of a publication that sends everything.
     pub fn nothing(&self) -> Done {
-        Done { checkpoint: Checkpoint::nothing(self.latest.digest(), self.client.host()), last: None }
+        Done { checkpoint: Checkpoint::nothing(self.records.digest(), self.client.host()), last: None }
     }
 
     /// The start behind what an earlier run of this store sent to this host, if the host still has that.
@@ -69,7 +69,7 @@ impl Run {
             Ok(record) => Some(record.entity) == checkpoint.last_user,
             Err(_) => true,
         };
-        let last = self.latest.records().find(its_last).transpose()?;
+        let last = self.records.each().find(its_last).transpose()?;
         let done = Done { checkpoint, last };
         if self.still_served(&done)? {
             tracing::info!(users, "an earlier run was cut off, going on behind what it sent");
@@ -86,7 +86,7 @@ impl Run {
     /// [`PublishError`]; what was taken until then stays in the checkpoint.
     pub fn send_behind(&self, mut done: Done, mut progress: impl FnMut(u64, u64)) -> Result<Ending, PublishError> {
         let start = done.checkpoint.last_user;
-        let mut records = self.latest.records().filter(|record| match record {
+        let mut records = self.records.each().filter(|record| match record {
             Ok(record) => Some(record.entity) > start,
             Err(_) => true,
         });

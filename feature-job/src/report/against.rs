@@ -15,7 +15,8 @@ pub fn section(facts: &Facts<'_>) -> Markup {
         @match facts.standing {
             Standing::Alone => p { "No version is approved yet, or none was asked to be compared with." },
             Standing::Apart { version, digest, why } => p {
-                "Version " (version) " (" code { (digest) } ") is the one to compare with, and that could not be done: " (text(why)) "."
+                "Version " (version) " (" code { (digest) } ") is the one to compare with, and that could not be done: "
+                (text(why)) "."
             },
             Standing::Beside(beside) => {
                 p { (rows(&beside.comparison, facts.labels.len() as u64)) }
@@ -31,9 +32,10 @@ fn rows(comparison: &Comparison, held_out: u64) -> Markup {
     let Comparison { version, rows, champion_may_have_seen, .. } = comparison;
     html! {
         @if *champion_may_have_seen {
-            span.warn { "Not a fair comparison." } " On " (count(*rows)) " of " (count(held_out)) " held-out loans, although version "
-            (version) " may have learned from some of them, or from other loans of the same users of the same day or later: too "
-            "few are left of which neither is true. What it has seen it remembers, so its figures here say little of loans to come."
+            span.warn { "Not a fair comparison." } " On " (count(*rows)) " of " (count(held_out)) " held-out loans, although "
+            "version " (version) " may have learned from some of them, or from other loans of the same users of the same day or "
+            "later: too few are left of which neither is true. What it has seen it remembers, so its figures here say little of "
+            "loans to come."
         } @else {
             "On the " (count(*rows)) " of " (count(held_out)) " held-out loans about which version " (version)
             " has learned nothing: neither the loan itself nor a later one of the same user."
@@ -46,8 +48,8 @@ fn differences(comparison: &Comparison) -> Markup {
     html! {
         table {
             caption {
-                "The difference is this candidate's figure less the other's. Its interval is from the same users drawn for both, again "
-                "and again; only one that does not hold 0 is more than chance."
+                "The difference is this candidate's figure less the other's. Its interval is from the same users drawn for both, "
+                "again and again; only one that does not hold 0 is more than chance."
             }
             thead { tr {
                 th { "figure" } th.number { "this candidate" } th.number { "version " (version) }
@@ -86,11 +88,12 @@ fn decisions(beside: &Beside, new: &ModelCard) -> Markup {
         h3 { "Decisions that flip" }
         table {
             caption {
-                "Each version decides at its own threshold. Of all " (count(rows)) " loans " (percent(base)) " were not paid on time: in a "
-                "good change more than that share of the newly declined were not paid, and less of the newly approved."
+                "Each version decides at its own threshold. Of all " (count(rows)) " loans " (percent(base)) " were not paid on "
+                "time: in a good change more than that share of the newly declined were not paid, and less of the newly approved."
             }
             thead { tr {
-                th {} th.number { "loans" } th.number { "of all" } th.number { "not paid on time" } th.number { "of these" }
+                th {} th.number { "loans" } th.number { "of all" }
+                th.number { "not paid on time" } th.number { "of these" }
             } }
             tbody {
                 (line(&new.output.at_or_above, to_declined))

@@ -22,7 +22,8 @@ pub fn section(facts: &Facts<'_>) -> Markup {
         h2 { "Data quality" }
         (quality(facts.card.quality.as_ref()))
         p.soft {
-            "The report of the loan file itself lies beside the feature file. Trained with " (text(&facts.card.provenance.builder))
+            "The report of the loan file itself lies beside the feature file. Trained with "
+            (text(&facts.card.provenance.builder))
             @if let Some(revision) = &facts.card.provenance.revision { ", revision " code { (text(revision)) } }
             ", on template " code { (facts.card.provenance.template) } "."
         }
@@ -33,7 +34,9 @@ fn gates(gates: &[Gate]) -> Markup {
     html! {
         @if gates.is_empty() { p { span.bad { "None." } " Nothing was demanded of this candidate." } } @else {
             table {
-                thead { tr { th { "gate" } th { "what is demanded" } th.number { "found" } th.number { "bound" } th { "outcome" } } }
+                thead { tr {
+                    th { "gate" } th { "what is demanded" } th.number { "found" } th.number { "bound" } th { "outcome" }
+                } }
                 tbody {
                     @for gate in gates {
                         tr {
@@ -56,12 +59,18 @@ fn drifts(version: String, drifts: &[Drift]) -> Markup {
     };
     html! {
         table {
-            caption { "How the values in the rows learned from have moved since version " (version) " was trained (population stability index)" }
+            caption {
+                "How the values in the rows learned from have moved since version " (version) " was trained (population stability "
+                "index)"
+            }
             thead { tr { th { "feature" } th.number { "index" } th { "in words" } } }
             tbody {
                 @for drift in drifts {
                     @let (class, said) = word(drift.index);
-                    tr { th { code { (drift.feature) } } td.number { (format!("{:.4}", drift.index)) } td { span.(class) { (said) } } }
+                    tr {
+                        th { code { (drift.feature) } } td.number { (format!("{:.4}", drift.index)) }
+                        td { span.(class) { (said) } }
+                    }
                 }
             }
         }
@@ -75,15 +84,19 @@ fn quality(quality: Option<&Quality>) -> Markup {
     let share = quality.rejected as f64 / quality.rows.max(1) as f64;
     html! {
         p {
-            (count(quality.rows)) " loans were read; " (count(quality.rejected)) " (" (percent(share)) ") were put aside because they broke a rule, and "
-            (count(quality.excluded)) " were left out because they are later than the day the features were computed for."
+            (count(quality.rows)) " loans were read; " (count(quality.rejected)) " (" (percent(share))
+            ") were put aside because they broke a rule, and " (count(quality.excluded))
+            " were left out because they are later than the day the features were computed for."
         }
         @if quality.findings.is_empty() { p { span.good { "No rule was broken." } } } @else {
             table {
                 thead { tr { th { "rule" } th { "column" } th.number { "loans" } } }
                 tbody {
                     @for finding in &quality.findings {
-                        tr { td { code { (text(&finding.rule)) } } td { code { (text(&finding.column)) } } td.number { (count(finding.rows)) } }
+                        tr {
+                            td { code { (text(&finding.rule)) } } td { code { (text(&finding.column)) } }
+                            td.number { (count(finding.rows)) }
+                        }
                     }
                 }
             }

@@ -85,8 +85,11 @@ pub fn section(facts: &Facts<'_>) -> Markup {
                 }
                 @for (precision, recall) in &first.metrics.recall_at_precision {
                     tr {
-                        th { "recall at precision " (text(precision)) } td.number { (figure(*recall)) } td.number { "-" }
-                        td.soft { "The most of those who do not pay that can be declined while that share of the declined would not pay." }
+                        th { "recall at precision " (text(precision)) }
+                        td.number { (figure(*recall)) } td.number { "-" }
+                        td.soft {
+                            "The most of those who do not pay that can be declined while that share of the declined would not pay."
+                        }
                     }
                 }
             }
@@ -111,7 +114,9 @@ fn beside(others: &[Evaluation]) -> Markup {
                         @for other in others {
                             td.number {
                                 (figure((line.of)(&other.metrics)))
-                                @if let Some(of) = other.metrics.intervals.get(line.key) { br; span.soft { (interval(Some(of))) } }
+                                @if let Some(of) = other.metrics.intervals.get(line.key) {
+                                    br; span.soft { (interval(Some(of))) }
+                                }
                             }
                         }
                     }

@@ -28,7 +28,10 @@ fn importance(importance: &[Importance]) -> Markup {
     let widest = sorted[0].roc_auc_drop.max(1e-9);
     html! {
         table {
-            caption { "ROC AUC that is lost when a feature's values change places among the held-out loans. 0 or less: the model would not miss it." }
+            caption {
+                "ROC AUC that is lost when a feature's values change places among the held-out loans. 0 or less: the model would "
+                "not miss it."
+            }
             thead { tr { th { "feature" } th.number { "lost" } th {} } }
             tbody {
                 @for of in sorted {

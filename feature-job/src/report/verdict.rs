@@ -16,16 +16,20 @@ pub fn section(facts: &Facts<'_>) -> Markup {
     html! {
         p.soft {
             "Version " (card.version) " of " (card.model) ", made by recipe " code { (text(&training.recipe)) } " from "
-            (count(training.rows)) " loans of " (count(training.entities)) " users between " (training.first_event) " and "
-            (training.last_event) ". It says " (match card.output.kind {
+            (count(training.rows)) " loans of " (count(training.entities)) " users between " (training.first_event)
+            " and " (training.last_event) ". It says " (match card.output.kind {
                 OutputKind::Probability => "how likely a loan is not to be paid on time",
                 OutputKind::Score => "which of two loans is less likely to be paid on time",
-            }) ", and decides " b { (text(&card.output.at_or_above)) } " from " (format!("{:.4}", card.output.threshold.get())) " on, "
+            }) ", and decides " b { (text(&card.output.at_or_above)) } " from "
+            (format!("{:.4}", card.output.threshold.get())) " on, "
             b { (text(&card.output.below)) } " below."
         }
         div.verdict.(class) {
             @if card.gates.is_empty() {
-                p { b { "Nothing was demanded of this candidate." } " Its job ran without gates, so nobody has checked it." }
+                p {
+                    b { "Nothing was demanded of this candidate." }
+                    " Its job ran without gates, so nobody has checked it."
+                }
             } @else if failed.is_empty() {
                 p { b { "All " (card.gates.len()) " gates are passed." } " Nothing that is checked speaks against it." }
             } @else {
@@ -38,7 +42,10 @@ pub fn section(facts: &Facts<'_>) -> Markup {
             p { (beside(facts)) }
             @if let Some(evaluation) = card.evaluations.first() { p { (worth(evaluation)) } }
             @if card.output.kind == OutputKind::Score {
-                p { "Its number is a score and not a probability: resampling or weights have distorted it. It ranks; it does not say how many of a hundred such loans fail." }
+                p {
+                    "Its number is a score and not a probability: resampling or weights have distorted it. It ranks; it does not "
+                    "say how many of a hundred such loans fail."
+                }
             }
         }
     }
@@ -54,9 +61,11 @@ fn beside(facts: &Facts<'_>) -> Markup {
         Standing::Beside(beside) => {
             let Comparison { version, rows, champion_may_have_seen, .. } = &beside.comparison;
             html! {
-                "Against version " (version) " on the same " (count(*rows)) " held-out loans: " b { (judgement(&beside.comparison)) }
+                "Against version " (version) " on the same " (count(*rows)) " held-out loans: "
+                b { (judgement(&beside.comparison)) }
                 @if *champion_may_have_seen {
-                    " Version " (version) " may have learned from some of these loans or their users, which flatters it and not the candidate."
+                    " Version " (version)
+                    " may have learned from some of these loans or their users, which flatters it and not the candidate."
                 }
             }
         }

@@ -31,6 +31,15 @@ pub struct Demands {
 }
 
 impl DemandArgs {
+    /// Gives the files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let champion = match &self.champion {
+            Some(Choice::File(path)) => Some(path),
+            Some(Choice::Newest | Choice::Nothing) | None => None,
+        };
+        [self.gates.as_ref(), champion, self.trust.as_ref()].into_iter().flatten().map(PathBuf::as_path)
+    }
+
     /// Reads the gates and finds the champion of the registry that a folder of candidates belongs to.
     ///
     /// # Errors

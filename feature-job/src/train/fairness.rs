@@ -7,12 +7,15 @@
 
 use contract::card::{Fairness, Slice};
 
-/// The fewest rows a part must have to count. One loan in 67 goes unpaid, so that a thousand rows hold about fifteen of
-/// them; with fewer, a part's recall is an accident, and the ratio would tell of the accident.
+/// The fewest rows a part must have to count: with fewer, a part's rates are an accident, and the lowest of many parts would
+/// be that of the smallest.
 pub const PART_ROWS_MIN: u64 = 1_000;
+/// The fewest rows a rate may be of. One loan in 67 goes unpaid, so that a part of a thousand rows has about fifteen of
+/// them, and each would move its recall by a fifteenth.
+pub const RATE_ROWS_MIN: u64 = 100;
 
 /// Compares the parts of each slicing; a slicing with less than two parts of [`PART_ROWS_MIN`] rows has no ratio to give
-/// and is left out.
+/// and is left out; a ratio without two rates of [`RATE_ROWS_MIN`] rows is none.
 pub fn fairness(slices: &[Slice]) -> Vec<Fairness> {
     slices.chunk_by(|a, b| a.by == b.by).filter_map(compare).collect()
 }
@@ -27,8 +30,8 @@ fn compare(slices: &[Slice]) -> Option<Fairness> {
         by: first.by.clone(),
         approval_rate_ratio: ratio(&parts, approval_rate),
         good_approval_rate_ratio: ratio(&parts, good_approval_rate),
-        recall_ratio: ratio(&parts, |part| part.metrics.recall),
-        precision_ratio: ratio(&parts, |part| part.metrics.precision),
+        recall_ratio: ratio(&parts, recall),
+        precision_ratio: ratio(&parts, precision),
         lowest: name(parts.iter().min_by(by_rate)),
         // From the other end, so that of equals the first is both the lowest and the highest.
         highest: name(parts.iter().rev().max_by(by_rate)),
@@ -47,8 +50,20 @@ fn good_approval_rate(part: &Slice) -> Option<f64> {
     share(true_negatives, true_negatives + false_positives)
 }
 
+/// The share declined among those who did not pay.
+fn recall(part: &Slice) -> Option<f64> {
+    let [_, [false_negatives, true_positives]] = part.metrics.confusion;
+    share(true_positives, false_negatives + true_positives)
+}
+
+/// The share that did not pay among the declined.
+fn precision(part: &Slice) -> Option<f64> {
+    let [[_, false_positives], [_, true_positives]] = part.metrics.confusion;
+    share(true_positives, false_positives + true_positives)
+}
+
 fn share(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
+    (whole >= RATE_ROWS_MIN).then(|| part as f64 / whole as f64)
 }
 
 /// Gives the lowest rate over the highest; none where fewer than two parts have one, or all of them are 0.
@@ -66,23 +81,17 @@ mod tests {
     use super::*;
 
     fn part(by: &str, value: &str, confusion: [[u64; 2]; 2]) -> Slice {
-        let [[true_negatives, false_positives], [false_negatives, true_positives]] = confusion;
-        let metrics = Metrics {
-            confusion,
-            precision: share(true_positives, true_positives + false_positives),
-            recall: share(true_positives, true_positives + false_negatives),
-            ..Metrics::default()
-        };
-        let positives = false_negatives + true_positives;
-        let rows = true_negatives + false_positives + positives;
+        let rows = confusion.iter().flatten().sum();
+        let metrics = Metrics { confusion, ..Metrics::default() };
+        let positives = confusion[1].iter().sum();
         Slice { by: by.to_owned(), value: value.to_owned(), rows, positives, metrics }
     }
 
     #[test]
     fn ratios_by_hand() {
         let slices = [
-            part("gender", "F", [[900, 60], [30, 10]]),
-            part("gender", "M", [[1_600, 320], [40, 40]]),
+            part("gender", "F", [[9_000, 600], [300, 100]]),
+            part("gender", "M", [[16_000, 3_200], [400, 400]]),
             part("age", "under 30", [[950, 20], [20, 10]]),
         ];
         let found = fairness(&slices);
@@ -91,10 +100,10 @@ mod tests {
         let close = |found: Option<f64>, wanted: f64| {
             assert!(found.is_some_and(|found| (found - wanted).abs() < 1e-12), "{found:?}, by hand {wanted}");
         };
-        close(gender.approval_rate_ratio, (1_640.0 / 2_000.0) / (930.0 / 1_000.0));
-        close(gender.good_approval_rate_ratio, (1_600.0 / 1_920.0) / (900.0 / 960.0));
+        close(gender.approval_rate_ratio, (16_400.0 / 20_000.0) / (9_300.0 / 10_000.0));
+        close(gender.good_approval_rate_ratio, (16_000.0 / 19_200.0) / (9_000.0 / 9_600.0));
         close(gender.recall_ratio, 0.25 / 0.5);
-        close(gender.precision_ratio, (40.0 / 360.0) / (10.0 / 70.0));
+        close(gender.precision_ratio, (400.0 / 3_600.0) / (100.0 / 700.0));
     }
 
     #[test]
@@ -104,6 +113,17 @@ mod tests {
         assert_eq!(fairness(&[two.as_slice(), &[small]].concat()), fairness(&two));
         let enough = part("age", "c", [[0, 990], [10, 0]]);
         assert_eq!(fairness(&[two.as_slice(), &[enough]].concat())[0].lowest, "c");
+    }
+
+    #[test]
+    fn rates_of_few_rows_do_not_count() {
+        let ratios = |bad: u64| {
+            let found =
+                fairness(&[part("age", "a", [[900, 100], [0, 100]]), part("age", "b", [[900, 100], [bad, 20]])]);
+            (found[0].approval_rate_ratio.is_some(), found[0].recall_ratio)
+        };
+        assert_eq!(ratios(79), (true, None));
+        assert_eq!(ratios(80), (true, Some(0.2)));
     }
 
     #[test]

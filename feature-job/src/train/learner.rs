@@ -1,8 +1,8 @@
 //! The families of models by their names in recipes, each with its parameters and the way it learns.
 
 use guest_model::Family;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use super::boosting::{self, BoostedParameters, EarlyStop, Weighted};
 use super::deep::{self, DeepParameters};
@@ -15,7 +15,7 @@ use super::split::by_users;
 use super::trees::{self, ForestParameters, Variety};
 
 /// A family, as recipes name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FamilyName {
     /// Trees without a depth limit, as the data scientist grows them.
@@ -109,7 +109,7 @@ impl Learner {
             Self::Logistic(RegressionParameters { ridge, rounds_max, tolerance }) => {
                 demand(*ridge >= 0.0 && ridge.is_finite(), "parameters.ridge", "must be a number, 0 at least")?;
                 demand(*rounds_max > 0, "parameters.rounds_max", "must be 1 at least")?;
-                demand(*tolerance > 0.0, "parameters.tolerance", "must be a number above 0")
+                demand(*tolerance > 0.0 && tolerance.is_finite(), "parameters.tolerance", "must be a number above 0")
             }
         }
     }

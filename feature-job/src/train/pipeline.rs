@@ -58,7 +58,7 @@ impl RunArgs {
 /// # Errors
 /// What is in the way of either.
 pub fn prepare(loans: &LoanArgs, how: &HowArgs) -> anyhow::Result<Prepared> {
-    let inputs = loans.input.iter().chain([&how.key]).map(PathBuf::as_path);
+    let inputs = loans.input.iter().chain([&how.key]).map(PathBuf::as_path).chain(how.demands.files());
     atomic::ready(&loans.features_out, &inputs.collect::<Vec<_>>())?;
     super::prepare(how)
 }

@@ -12,7 +12,7 @@ use std::str::FromStr;
 use contract::card::OutputKind;
 use contract::date::Date;
 use contract::view::{Ages, FeatureView};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::calibrate::CalibrationMethod;
 use super::fit::{self, FitError, Fitted};
@@ -45,7 +45,7 @@ pub struct Recipe {
 }
 
 /// A recipe as its file has it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Form {
     /// The name that stands in the card.
@@ -73,7 +73,7 @@ pub(super) struct Form {
 }
 
 /// How a recipe is judged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Splits {
     /// The ways of holding rows out. The model fitted for the first of them is the one that goes into the module.

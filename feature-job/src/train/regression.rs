@@ -9,12 +9,12 @@
 
 use guest_model::Logistic;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::rows::Rows;
 
 /// How a regression is fitted.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegressionParameters {
     /// The penalty on the squared weights of standardized features; it keeps weights finite where the classes separate.

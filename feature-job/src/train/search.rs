@@ -27,7 +27,7 @@ const FOLDS_MAX: usize = 20;
 const FOLDS_SEED: u64 = 2;
 
 /// A search as a recipe's file has it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SearchForm {
     /// How many folds users are dealt into.

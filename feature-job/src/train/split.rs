@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::rows::Sample;
 
@@ -13,7 +13,7 @@ use super::rows::Sample;
 pub const TEST_SHARE: f64 = 0.3;
 
 /// How rows are held out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SplitKind {
     /// By row: rows of one user may stand on both sides, which flatters every model that can recognize a user.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use contract::card::OutputKind;
 use contract::digest::Digest;
 use contract::seal;
 use contract::view::{Ages, FeatureView};
@@ -74,6 +75,35 @@ fn the_same_inputs_give_the_same_bytes() {
         assert!(slices.iter().any(|slice| slice.metrics.intervals.contains_key("roc_auc")), "{name}");
         assert!(card.evaluations[0].fairness.iter().any(|fairness| fairness.by == "gender"), "{name}");
         assert!(card.golden.iter().any(|golden| golden.row.iter().any(Option::is_none)));
+    }
+}
+
+#[test]
+fn every_family_takes_weights_or_smote_and_is_calibrated() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let features = store(folder.path());
+    let cases = [
+        ("forest", "imbalance = \"weights\"", "calibration = \"platt\""),
+        ("extra-trees", "imbalance = \"weights\"", "calibration = \"isotonic\""),
+        ("boosted", "imbalance = \"weights\"", "calibration = \"isotonic\""),
+        ("logistic", "imbalance = \"weights\"", "calibration = \"none\""),
+        ("logistic", "imbalance = { smote = { neighbours = 5, whole = [\"age\"] } }", "calibration = \"platt\""),
+    ];
+    for (name, imbalance, calibration) in cases {
+        let text = std::fs::read_to_string(format!("recipes/{name}.toml")).expect("a built-in recipe");
+        let line = |key: &str| text.lines().find(|line| line.starts_with(key)).expect(key).to_owned();
+        let text = text.replace(&line("imbalance ="), imbalance).replace(&line("calibration ="), calibration);
+        let path = folder.path().join("mine.toml");
+        std::fs::write(&path, text).expect("written");
+        let recipe = Recipe::load(path.to_str().expect("a path")).expect("makes sense");
+        let how = how(folder.path(), recipe, 1);
+        let prepared = prepare(&how).expect("key and place");
+        let card = train(&features, &how, prepared).expect("the component gives the model's bits").card;
+        let distorted = calibration.contains("none");
+        assert_eq!(card.output.kind, if distorted { OutputKind::Score } else { OutputKind::Probability }, "{name}");
+        let loss = card.evaluations[0].metrics.log_loss;
+        // Weighed and left so, every row is about one half; calibrated, about one in 67.
+        assert_eq!(loss > 0.5, distorted, "{name}: {loss}");
     }
 }
 

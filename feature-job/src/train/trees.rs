@@ -10,7 +10,7 @@ use guest_model::{Forest, Tree};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use smartcore::ensemble::extra_trees_regressor::{ExtraTreesRegressor, ExtraTreesRegressorParameters};
 use smartcore::ensemble::random_forest_regressor::{RandomForestRegressor, RandomForestRegressorParameters};
 use smartcore::linalg::basic::matrix::DenseMatrix;
@@ -19,7 +19,7 @@ use super::rows::Rows;
 use mirror::trees_of;
 
 /// How a forest is grown. There is no default seed: it is given with every fit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ForestParameters {
     /// The number of trees.

@@ -7,6 +7,8 @@
 use std::ops::Range;
 
 use guest_model::{Tree, TreeNode};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use rayon::prelude::*;
 
 use super::BoostedParameters;
@@ -57,6 +59,7 @@ pub struct Grower<'a> {
     rows: Vec<u32>,
     spare: Vec<u32>,
     nodes: Vec<Node>,
+    random: StdRng,
 }
 
 /// A node not yet decided.
@@ -106,9 +109,10 @@ impl Sum {
 }
 
 impl<'a> Grower<'a> {
-    /// Starts a tree.
-    pub fn new(binned: &'a Binned, slopes: &'a [Slope], parameters: &'a BoostedParameters) -> Self {
-        Self { binned, slopes, parameters, rows: Vec::new(), spare: Vec::new(), nodes: Vec::new() }
+    /// Starts a tree; the seed decides random cuts.
+    pub fn new(binned: &'a Binned, slopes: &'a [Slope], parameters: &'a BoostedParameters, seed: u64) -> Self {
+        let random = StdRng::seed_from_u64(seed);
+        Self { binned, slopes, parameters, rows: Vec::new(), spare: Vec::new(), nodes: Vec::new(), random }
     }
 
     /// Grows the tree on these rows, rising and at least one.
@@ -165,16 +169,17 @@ impl<'a> Grower<'a> {
     }
 
     /// Finds the cut that lowers the loss most; none where no cut lowers it. Of equals, the first.
-    fn best_cut(&self, histogram: &Histogram) -> Option<Cut> {
+    fn best_cut(&mut self, histogram: &Histogram) -> Option<Cut> {
         let (all, l2) = (sum(histogram), self.parameters.l2);
-        let enough = |side: Sum| side.rows >= self.parameters.leaf_rows_min.max(1) as f64;
+        let enough = |side: Sum| side.rows >= self.parameters.leaf_rows_min as f64;
         let mut best: Option<Cut> = None;
         for (feature, bins) in histogram.iter().enumerate() {
+            let allowed = self.cuts(bins);
             let mut below = Sum::default();
-            for (bin, counted) in bins.iter().enumerate().take(self.binned.ends[feature].len()) {
+            for (bin, counted) in bins.iter().enumerate().take(allowed.end) {
                 below = below.with(*counted);
                 let above = all.without(below);
-                if counted.rows == 0.0 || !enough(below) || !enough(above) {
+                if !allowed.contains(&bin) || !enough(below) || !enough(above) {
                     continue;
                 }
                 let gain = below.gain(l2) + above.gain(l2) - all.gain(l2);
@@ -184,6 +189,18 @@ impl<'a> Grower<'a> {
             }
         }
         best
+    }
+
+    /// Gives the bins after which a feature may be cut: all but the last that has rows, or a random one of them.
+    fn cuts(&mut self, bins: &[Sum; 256]) -> Range<usize> {
+        let with_rows = |bin: &Sum| bin.rows > 0.0;
+        let first = bins.iter().position(with_rows).unwrap_or(0);
+        let last = bins.iter().rposition(with_rows).unwrap_or(0);
+        if !self.parameters.random_cuts || first == last {
+            return first..last;
+        }
+        let cut = self.random.random_range(first..last);
+        cut..cut + 1
     }
 
     /// Parts a node's rows, each side still in their order; gives where the right side starts.

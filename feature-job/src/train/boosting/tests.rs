@@ -3,6 +3,7 @@
 use guest_model::{Calibration, Family, Model, Scorer, TreeNode};
 
 use super::*;
+use crate::train::metrics::measure;
 
 const PARAMETERS: BoostedParameters = BoostedParameters {
     trees_max: 1,
@@ -11,6 +12,7 @@ const PARAMETERS: BoostedParameters = BoostedParameters {
     leaf_rows_min: 1,
     l2: 2.0,
     rows_share: 1.0,
+    random_cuts: false,
     early_stop: None,
 };
 
@@ -139,7 +141,7 @@ fn the_walk_over_bins_is_the_guests_walk_over_values() {
     let ((rows, labels), (others, _)) = (made_up(2_000, 1), made_up(500, 2));
     let binned = Binned::new(&rows);
     let slopes = slopes(all_equal(&rows, &labels), &vec![0.0; labels.len()]);
-    let grown = Grower::new(&binned, &slopes, &MANY).grow((0..2_000).collect());
+    let grown = Grower::new(&binned, &slopes, &MANY, 1).grow((0..2_000).collect());
     let boosted = Boosted { base: 0.0, trees: vec![grown.tree(&binned.ends)] };
     for rows in [&rows, &others] {
         let codes = binned.codes_of(rows);
@@ -149,12 +151,26 @@ fn the_walk_over_bins_is_the_guests_walk_over_values() {
 }
 
 #[test]
+fn random_cuts_learn_too_and_lie_elsewhere() {
+    let random_cuts = BoostedParameters { random_cuts: true, ..MANY };
+    let roots =
+        |boosted: &Boosted| -> Vec<TreeNode> { boosted.trees.iter().map(|tree| tree.nodes[0].clone()).collect() };
+    let (best, random, other) =
+        (fit_many(&MANY, None, 1), fit_many(&random_cuts, None, 1), fit_many(&random_cuts, None, 2));
+    assert_ne!(roots(&best), roots(&random));
+    assert_ne!(roots(&random), roots(&other), "the seed decides the cuts");
+    let (rows, labels) = made_up(6_000, 3);
+    let roc_auc = |boosted: &Boosted| measure(&scores(boosted, &rows), &labels, 0.5).roc_auc.expect("two classes");
+    assert!(roc_auc(&random) > 0.6, "{}", roc_auc(&random));
+}
+
+#[test]
 fn a_leaf_has_as_many_rows_as_it_must() {
     let (rows, labels) = made_up(1_000, 1);
     let binned = Binned::new(&rows);
     let slopes = slopes(all_equal(&rows, &labels), &vec![0.0; labels.len()]);
     let parameters = BoostedParameters { depth_max: 9, leaf_rows_min: 37, ..MANY };
-    let grown = Grower::new(&binned, &slopes, &parameters).grow((0..1_000).collect());
+    let grown = Grower::new(&binned, &slopes, &parameters, 1).grow((0..1_000).collect());
     let mut counts = std::collections::BTreeMap::<u64, usize>::new();
     (0..1_000).for_each(|row| *counts.entry(grown.answer(&binned.codes, row).to_bits()).or_default() += 1);
     assert!(counts.len() > 8 && counts.values().all(|&count| count >= 37), "{counts:?}");

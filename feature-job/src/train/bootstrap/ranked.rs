@@ -101,13 +101,13 @@ impl Ranked {
                 (below, positives_below, at, positives_at) = (below + at, positives_below + positives_at, 0, 0);
             }
         }
-        // Not a number where a class is absent: 0 / 0.
-        let pairs = (positives * negatives) as f64;
+        // Not a number where a class is absent, and so is what is divided by it.
+        let pairs = if positives > 0 && negatives > 0 { (positives * negatives) as f64 } else { f64::NAN };
         let roc_auc = pairs_won_twice as f64 / 2.0 / pairs;
         [
             roc_auc,
             2.0 * roc_auc - 1.0,
-            precision / all.positives * (pairs / pairs),
+            precision * negatives as f64 / pairs,
             distance as f64 / pairs,
             all.log_loss / all.rows,
             all.squares / all.rows,

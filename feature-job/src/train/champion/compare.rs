@@ -166,9 +166,12 @@ impl Measured {
 
 /// Scores rows in the sandbox, whatever the component does.
 fn run(module: &[u8], rows: &Rows) -> Result<Vec<f64>, Obstacle> {
-    let scores = Component::load(module)?.score_all(rows.values(), rows.width())?;
-    if scores.len() != rows.len() {
-        return Err(Obstacle::Count { found: scores.len(), wanted: rows.len() });
+    checked(Component::load(module)?.score_all(rows.values(), rows.width())?, rows.len())
+}
+
+fn checked(scores: Vec<f64>, wanted: usize) -> Result<Vec<f64>, Obstacle> {
+    if scores.len() != wanted {
+        return Err(Obstacle::Count { found: scores.len(), wanted });
     }
     if scores.iter().any(|score| !score.is_finite()) {
         return Err(Obstacle::NotFinite);

@@ -93,3 +93,12 @@ fn a_champion_that_cannot_be_compared_with_is_told_and_stops_nothing() {
     let (table, dataset, judged) = fixtures::trained();
     assert!(matches!(compare(None, &table, &dataset, &judged, 1), Standing::Alone));
 }
+
+#[test]
+fn scores_that_are_none_are_no_comparison() {
+    assert!(matches!(checked(vec![0.1], 2), Err(Obstacle::Count { found: 1, wanted: 2 })));
+    for score in [f64::NAN, f64::INFINITY] {
+        assert!(matches!(checked(vec![0.1, score], 2), Err(Obstacle::NotFinite)));
+    }
+    assert!(checked(vec![0.1, 0.2], 2).is_ok());
+}

@@ -12,14 +12,14 @@ use super::PublishError;
 use crate::offline::{self, Reader};
 
 /// An offline store, opened for what is served of it.
-pub struct Latest {
+pub struct Records {
     reader: Reader,
     digest: Digest,
     /// The digest of the view, which every record carries; not to be computed for each.
     view: Digest,
 }
 
-impl Latest {
+impl Records {
     /// Opens an offline store.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl Latest {
     ///
     /// # Errors
     /// [`PublishError::Store`], where the store does not read, and [`PublishError::Record`], where a value lies outside the view.
-    pub fn records(&self) -> impl Iterator<Item = Result<FeatureRecord, PublishError>> {
+    pub fn each(&self) -> impl Iterator<Item = Result<FeatureRecord, PublishError>> {
         offline::latest(&self.reader).map(|user| record(user?, self.as_of(), self.view))
     }
 }
