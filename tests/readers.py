@@ -1,7 +1,7 @@
 """DuckDB, pandas and polars read what the job writes: types, nulls, statistics and order.
 
 `readers.py FEATURE_JOB` runs that binary on a sample, and on the real loan file where it lies beside the checkout, and reads
-`features.parquet` and `rejects.parquet` by each of the three. Needs readers-requirements.txt.
+`features.parquet`, `rejects.parquet` and what `retrieve` gives by each of the three. Needs readers-requirements.txt.
 """
 
 import datetime
@@ -96,6 +96,20 @@ def check_rejects(path, rows):
     assert by_polars.columns == list(by_pandas.columns) == found.columns
 
 
+def check_retrieved(path, spine):
+    by_polars, by_pandas = polars.read_parquet(path), pandas.read_parquet(path)
+    found = duckdb.sql(f"select * from '{path}'").fetchall()
+    assert len(found) == len(by_polars) == len(by_pandas) == len(spine)
+    assert by_polars["age"].dtype == polars.Int64 and by_polars["avg_amount_loans_previous"].dtype == polars.Float64
+    # The list's own columns are carried through as they stand, a CSV's as text.
+    users = [int(user) for user in by_polars["user_id"]]
+    assert users == [user for user, _ in spine], "the rows of the list keep their order"
+    assert by_polars["age"].null_count() == sum(user == UNKNOWN for user in users)
+
+
+UNKNOWN = 1
+
+
 def sample(job, folder):
     run = lambda *words: subprocess.run([job, *words], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     run("sample", "--users", "500", "--seed", "11", "--out", "loans.csv")
@@ -111,6 +125,12 @@ def sample(job, folder):
     store = check_features(folder / "features.parquet")
     assert len(store) == len(lines) - 1 - 3
     check_rejects(folder / "features.quality" / "rejects.parquet", 3)
+
+    users = store["id"].unique(maintain_order=True)[:20].to_list()
+    spine = [(user, "2021-06-30") for user in reversed(users)] + [(UNKNOWN, "2021-06-30")]
+    (folder / "spine.csv").write_text("user_id,time\n" + "".join(f"{user},{day}\n" for user, day in spine))
+    run("retrieve", "--entities", "spine.csv", "--features", "features.parquet", "--out", "training.parquet")
+    check_retrieved(folder / "training.parquet", spine)
 
 
 def real(job, folder):

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use common::{Folder, file, loan};
 use contract::view::Ages;
+use feature_job::features::build;
 use feature_job::offline::{Latest, OfflineError, Reader, Table, latest};
-use feature_job::publish::{Options, PublishError, publish};
+use feature_job::publish::{Options, PublishError, Summary, publish};
 use polars::prelude::*;
 
 /// A store of four users with one to three loans, two of a day among them.
@@ -48,6 +49,13 @@ fn read(path: &Path) -> Result<Vec<(i64, i32, Vec<u64>)>, OfflineError> {
     latest(&Reader::open(path)?).map(|latest| latest.map(plain)).collect()
 }
 
+/// Publishes to a port that nobody listens at: had anything been sent, that would be the error.
+fn send(store: &Path) -> Result<Summary, PublishError> {
+    let host = "http://127.0.0.1:9".parse().expect("an address");
+    let options = Options { batch_records: 1, patience: Duration::ZERO, restart: false };
+    publish(store, &host, &options, |_, _| {})
+}
+
 #[test]
 fn groups_may_end_anywhere() {
     let folder = store();
@@ -76,14 +84,19 @@ fn a_store_that_is_not_sorted_is_refused() {
 }
 
 #[test]
+fn a_store_with_ages_of_the_loans_own_days_is_not_published() {
+    let folder = store();
+    let options = build::Options { ages: Ages::Event, ..build::Options::at("2021-01-01".parse().expect("a day")) };
+    build::build(&[folder.input("loans.csv")], &options, &folder.out).expect("fine loans");
+    assert!(matches!(send(&folder.out), Err(PublishError::Ages(_))));
+}
+
+#[test]
 fn a_store_with_a_value_that_may_not_be_served_is_not_published_by_half() {
     let folder = store();
     let last = col("id").eq(lit(4));
     let damaged = when(last).then(lit(-5i64)).otherwise(col("age")).alias("age");
     let path = rewrite(&folder.out, 1, |frame| frame.with_column(damaged));
-    // Nobody listens there: had anything been sent, that would be the error.
-    let host = "http://127.0.0.1:9".parse().expect("an address");
-    let options = Options { batch_records: 1, patience: Duration::ZERO, restart: false };
-    let error = publish(&path, &host, &options, |_, _| {}).expect_err("an age below 0");
+    let error = send(&path).expect_err("an age below 0");
     assert!(matches!(error, PublishError::Record { id: 4, .. }), "{error}");
 }

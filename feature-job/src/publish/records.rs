@@ -15,6 +15,8 @@ use crate::offline::{self, Reader};
 pub struct Records {
     reader: Reader,
     digest: Digest,
+    /// The digest of the view, which every record carries; not to be computed for each.
+    view: Digest,
 }
 
 impl Records {
@@ -28,7 +30,7 @@ impl Records {
             return Err(PublishError::Ages(path.to_owned()));
         }
         let digest = reader.digest()?;
-        Ok(Self { reader, digest })
+        Ok(Self { reader, digest, view: FeatureView::credit_risk().digest() })
     }
 
     /// Gives the digest of the whole file.
@@ -46,11 +48,11 @@ impl Records {
     /// # Errors
     /// [`PublishError::Store`], where the store does not read, and [`PublishError::Record`], where a value lies outside the view.
     pub fn each(&self) -> impl Iterator<Item = Result<FeatureRecord, PublishError>> {
-        offline::latest(&self.reader).map(|user| record(user?, self.as_of()))
+        offline::latest(&self.reader).map(|user| record(user?, self.as_of(), self.view))
     }
 }
 
-fn record(user: offline::Latest, as_of: Date) -> Result<FeatureRecord, PublishError> {
+fn record(user: offline::Latest, as_of: Date, view_digest: Digest) -> Result<FeatureRecord, PublishError> {
     let offline::Latest { id, event_day, values } = user;
     let view = FeatureView::credit_risk();
     let refused = |said: String| PublishError::Record { id, said };
@@ -63,7 +65,7 @@ fn record(user: offline::Latest, as_of: Date) -> Result<FeatureRecord, PublishEr
         event_time: Date::from_days(event_day)
             .ok_or_else(|| refused("the loan's day is out of the calendar".to_owned()))?,
         as_of,
-        view: view.digest(),
+        view: view_digest,
         values,
     })
 }
