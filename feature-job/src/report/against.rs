@@ -38,7 +38,7 @@ fn rows(comparison: &Comparison, held_out: u64) -> Markup {
             "loans to come."
         } @else {
             "On the " (count(*rows)) " of " (count(held_out)) " held-out loans about which version " (version)
-            " has learned nothing: neither the loan itself nor a later one of the same user."
+            " has learned nothing: neither the loan itself nor another of the same user of that day or later."
         }
     }
 }

@@ -112,7 +112,7 @@ fn worth(evaluation: &Evaluation) -> Markup {
 fn grade(area: f64) -> &'static str {
     match area {
         _ if area < 0.52 => "That is no better than a coin.",
-        _ if area < 0.60 => "That is a weak model: it sorts a little, and is wrong about most single loans.",
+        _ if area < 0.60 => "That is a weak model: it sorts only a little better than chance.",
         _ if area < 0.70 => "That is a modest model.",
         _ if area < 0.80 => "That is a fair model.",
         _ => "That is a strong model; ask whether it knows something that it should not.",
