@@ -36,7 +36,7 @@ FEATURES = {
     "name_housing_type": ("VARCHAR", "str", polars.String),
 }
 
-# DATA.md, at as-of 2021-12-27: user, previous loans, mean amount, age, years on the job, car.
+# The published values, at as-of 2021-12-27: user, previous loans, mean amount, age, years on the job, car.
 GOLDEN = [
     (5008804, 15, 128.90637116931464, 33, 12, 1),
     (5008806, 29, 136.44686401351728, 59, 3, 1),
