@@ -1,6 +1,6 @@
 //! From a loan file to features, every value checked, beside what DuckDB, polars and pandas take for the same.
 //!
-//! `cargo bench --profile dev -p feature-job --bench features` takes the loan file named by `COUNTERSIGN_LOANS`, or the shared
+//! `cargo bench --profile dev --workspace --bench features` takes the loan file named by `COUNTERSIGN_LOANS`, or the shared
 //! one, or a sample as large. A gzipped file is unpacked first, so that all read the same CSV. Rivals run in the Python that
 //! `COUNTERSIGN_PYTHON` names (`python3` by default), those that it has; [`rivals.py`](rivals.py) says what each does.
 //!

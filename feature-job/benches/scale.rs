@@ -1,6 +1,6 @@
 //! Features of ever more loans under a memory limit of 4 GB: seconds and memory must grow no faster than the loans.
 //!
-//! `cargo bench --profile dev -p feature-job --bench scale` takes samples of 1 and 5 million loans; with
+//! `cargo bench --profile dev --workspace --bench scale` takes samples of 1 and 5 million loans; with
 //! `COUNTERSIGN_SCALE=20` one of 20 million as well, for which 4 GB of disk are needed. The limit is the address space's, so that
 //! what is merely mapped counts too: a process that asks for more is refused and fails.
 

@@ -1,6 +1,6 @@
 //! Training on the whole dataset: the baseline beside scikit-learn and imbalanced-learn, then whole runs of `train`.
 //!
-//! `cargo bench --profile dev -p feature-job --bench train`; the rival runs in the Python that `COUNTERSIGN_PYTHON` names
+//! `cargo bench --profile dev --workspace --bench train`; the rival runs in the Python that `COUNTERSIGN_PYTHON` names
 //! (`python3` by default), if that has it. Both start from features that have been read: they fill nulls, split the same rows, balance
 //! them by SMOTE, grow five trees on two threads, score the held-out rows and give their ROC AUC, in turns.
 //! Without the dataset, an invented one as large stands in.
