@@ -2,7 +2,7 @@
 //!
 //! [`schema`] is what a file must be, [`rules`] names what can be broken. [`inputs`] finds the files; [`source`] gives one
 //! as text whatever its format ([`parquet`]), [`blocks`] cuts it into whole lines, and [`header`] finds the columns.
-//! [`part`] looks at one block: [`line`] splits, [`check`] and [`value`] judge and read, and what comes of it is held
+//! [`part`] looks at one block: [`mod@line`] splits, [`check`] and [`value`] judge and read, and what comes of it is held
 //! ([`held`]), put aside ([`rejects`]) and counted ([`tally`], [`figures`]). [`read`] does so for all files, within
 //! [`limits`], and [`table`] judges what only the whole shows, [`users`] by user.
 

@@ -1,7 +1,7 @@
 //! The first stage of every run: loan files are read and judged, and a report says what was found, whatever the verdict.
 //!
 //! # Shape
-//! A folder with `report.json` for machines ([`report::Report`]), `report.html` for people ([`page`]), and `rejects.parquet`
+//! A folder with `report.json` for machines ([`report::Report`]), `report.html` for people (`page`), and `rejects.parquet`
 //! with the rows that broke a rule ([`crate::loans::rejects`]). None of them depends on the clock or the machine.
 
 pub mod column;

@@ -1,7 +1,7 @@
 //! The approver's report: one page about one candidate, for a person who decides about it and did not train it.
 //!
-//! Read in this order: the [`verdict`] in plain words, how it stands [`against`] the approved version and what [`changes`], the
-//! [`figures`] with their [`plots`], the [`parts`] of the rows, the [`checks`], and how to [`decide`]. The page fetches nothing
+//! Read in this order: the `verdict` in plain words, how it stands `against` the approved version and what `changes`, the
+//! `figures` with their `plots`, the `parts` of the rows, the `checks`, and how to `decide`. The page fetches nothing
 //! and runs nothing, and the same candidate gives the same bytes, since the card carries the page's digest.
 
 mod against;

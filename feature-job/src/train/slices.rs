@@ -15,7 +15,7 @@ const SLICE_NAME_CHARS_MAX: usize = 64;
 /// The figures of a part that have intervals in a card: how well it is ranked, and how many of its bad loans are found.
 const INTERVALS: [&str; 2] = ["roc_auc", "recall"];
 
-/// Measures each part of the held-out rows; of more than [`SLICES_MAX`] parts, the largest. `test` are the places of the
+/// Measures each part of the held-out rows; of more than `SLICES_MAX` parts, the largest. `test` are the places of the
 /// held-out rows in the whole dataset.
 pub fn slices(
     slicing: &Slicing,
