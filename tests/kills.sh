@@ -4,4 +4,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo build --workspace --locked
-COUNTERSIGN_KILLS=${1:-50} cargo test -p countersign-tests --locked --test killed_job -- --nocapture --test-threads 1
+COUNTERSIGN_KILLS=${1:-50} cargo test --workspace --locked --test killed_job -- --nocapture --test-threads 1

@@ -230,6 +230,17 @@ fn parquet_gives_what_csv_gives() {
     };
     assert_eq!(bits(&from_csv), bits(&from_parquet));
 
+    // A time of day is no day, and is not cut down to one.
+    let file = std::fs::File::open(&parquet).expect("the file");
+    let noon = (col("loan_date").cast(DataType::Int64) + lit(43_200_000_000_000_i64))
+        .cast(DataType::Datetime(TimeUnit::Nanoseconds, None));
+    let mut late =
+        ParquetReader::new(file).finish().expect("Parquet").lazy().with_columns([noon]).collect().expect("a frame");
+    let late_path = folder.input("late.parquet");
+    ParquetWriter::new(std::fs::File::create(&late_path).expect("a file")).finish(&mut late).expect("a write");
+    let error = build::build(&[late_path], &options(0.0), &folder.out).expect_err("times of day").to_string();
+    assert!(error.contains("loan_date_day"), "{error}");
+
     let bytes = std::fs::read(&parquet).expect("the file");
     let cut = folder.put("cut.parquet", &bytes[..bytes.len() - 9]);
     let error = build::build(&[cut], &options(0.0), &folder.out).expect_err("cut off");
@@ -244,6 +255,15 @@ fn to_parquet(csv: &std::path::Path, parquet: &std::path::Path) {
     let reader = options.try_into_reader_with_file_path(Some(csv.to_owned())).expect("the file opens");
     let mut frame = reader.finish().expect("the file reads");
     assert_eq!(frame.column("birthday").expect("a column").dtype(), &DataType::Date);
+    // As pandas has days, and whole numbers in a column where one was missing.
+    for (name, dtype) in [
+        ("loan_date", DataType::Datetime(TimeUnit::Nanoseconds, None)),
+        ("cnt_children", DataType::Float64),
+        ("status", DataType::Float64),
+    ] {
+        let cast = frame.column(name).expect("a column").cast(&dtype).expect("every value fits");
+        frame.with_column(cast).expect("as many rows");
+    }
     let file = std::fs::File::create(parquet).expect("a file");
     ParquetWriter::new(file).with_row_group_size(Some(1000)).finish(&mut frame).expect("a write");
 }

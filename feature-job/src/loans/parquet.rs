@@ -124,11 +124,16 @@ impl Read for ParquetText {
     }
 }
 
-/// Gives a column's values as the texts that a CSV file has for them; a type that has none there is left empty.
+/// Gives a column's values as the texts that a CSV file has for them; a type that has none there is left empty. Times that all
+/// are midnights are days: pandas knows no other.
 fn texts(column: &Column) -> PolarsResult<StringChunked> {
     let series = column.as_materialized_series();
     let plain = match series.dtype() {
         DataType::Boolean => series.cast(&DataType::Int64)?,
+        dtype @ DataType::Datetime(..) => {
+            let days = series.cast(&DataType::Date)?;
+            if days.cast(dtype)?.equals_missing(series) { days } else { series.clone() }
+        }
         dtype if dtype.is_nested() => Series::full_null(series.name().clone(), series.len(), &DataType::String),
         _ => series.clone(),
     };

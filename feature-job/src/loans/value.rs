@@ -70,8 +70,15 @@ impl Reader {
     }
 }
 
-/// Reads a whole number: digits, and a minus before them.
+/// Reads a whole number: digits, and a minus before them. Zeros may follow after a point, since programs that know no missing
+/// whole numbers write a column that has any as `2.0`.
 fn whole(field: &[u8]) -> Result<i64, Refused> {
+    let field = match memchr::memchr(b'.', field) {
+        Some(point) if point + 1 < field.len() && field[point + 1..].iter().all(|&digit| digit == b'0') => {
+            &field[..point]
+        }
+        _ => field,
+    };
     let (digits, sign) = match field {
         [b'-', digits @ ..] => (digits, -1),
         digits => (digits, 1),
@@ -98,10 +105,12 @@ mod tests {
         let whole = Reader::Whole(-5, 1 << 53);
         check(&whole, "-5", Ok(-5));
         check(&whole, "-6", Err(Refused::Range));
+        check(&whole, "-5.0", Ok(-5));
+        check(&whole, "12.00", Ok(12));
         check(&whole, "9007199254740992", Ok(1 << 53));
         check(&whole, "9007199254740993", Err(Refused::Range));
         check(&whole, "99999999999999999999", Err(Refused::Range));
-        for text in ["x", "-", "1.5", "+1", " 1", "1 ", "1e3", "0x1"] {
+        for text in ["x", "-", "1.", ".0", "1.0.0", "1.01", "1.5", "+1", " 1", "1 ", "1e3", "0x1"] {
             check(&whole, text, Err(Refused::Unreadable));
         }
 
