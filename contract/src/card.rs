@@ -127,7 +127,7 @@ pub struct Training {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
-    /// How rows were held out: `users`, `rows` or `time`.
+    /// How rows were held out: `users`, `rows`, `time` or `users-time`.
     pub split: String,
     /// Rows the model was trained on for this evaluation, before resampling.
     pub train_rows: u64,

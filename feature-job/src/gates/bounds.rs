@@ -114,6 +114,9 @@ pub enum BoundsError {
     /// A bound that is no number can be neither met nor missed.
     #[error("`{0}` is no finite number: give a number, or leave the line out to demand nothing")]
     NotFinite(&'static str),
+    /// Without a gate, every candidate would pass.
+    #[error("it demands nothing: give one gate at least, such as roc_auc_min under [figures]")]
+    Nothing,
 }
 
 impl Bounds {
@@ -153,7 +156,11 @@ impl FromStr for Bounds {
             ("instructions_per_row_max", cost.instructions_per_row_max),
         ];
         let ratios = fairness.approval_rate_ratio_min.values().map(|ratio| ("approval_rate_ratio_min", Some(*ratio)));
-        match numbers.into_iter().chain(ratios).find(|(_, bound)| bound.is_some_and(|bound| !bound.is_finite())) {
+        let numbers: Vec<_> = numbers.into_iter().chain(ratios).collect();
+        if numbers.iter().all(|(_, bound)| bound.is_none()) {
+            return Err(BoundsError::Nothing);
+        }
+        match numbers.into_iter().find(|(_, bound)| bound.is_some_and(|bound| !bound.is_finite())) {
             Some((name, _)) => Err(BoundsError::NotFinite(name)),
             None => Ok(bounds),
         }
@@ -178,7 +185,6 @@ mod tests {
         let bounds: Bounds = "[figures]\nroc_auc_min = 0.6".parse().expect("one gate");
         assert_eq!(bounds.figures.roc_auc_min, Some(0.6));
         assert_eq!(bounds.cost, Cost::default());
-        assert_eq!("".parse::<Bounds>().expect("no gate"), Bounds::default());
     }
 
     #[test]
@@ -188,6 +194,8 @@ mod tests {
             assert!(error.contains(said), "{text}: {error}");
         };
         check("[figures]\nroc_auc = 0.6", "roc_auc");
+        check("", "demands nothing");
+        check("[fairness]\npart_rows_min = 1", "demands nothing");
         check("[figure]\nroc_auc_min = 0.6", "figure");
         check("[figures]\nroc_auc_min = 'high'", "roc_auc_min");
         check("[figures]\nroc_auc_min = nan", "`roc_auc_min` is no finite number");

@@ -47,13 +47,21 @@ impl Curves {
     }
 
     /// Gives mean score and share of positives in bins of equal size, from the lowest scores up.
+    ///
+    /// Rows of equal scores cannot be told apart: each counts as the share of positives among them, so that it does not matter
+    /// where the end of a bin cuts such a group.
     pub fn calibration(&self) -> Vec<(f64, f64)> {
-        let rising: Vec<_> = self.pairs.iter().rev().collect();
+        let mut rising = Vec::with_capacity(self.pairs.len());
+        for equal in self.pairs.chunk_by(|a, b| a.0 == b.0) {
+            let positives = equal.iter().filter(|(_, label)| *label == 1).count();
+            rising.extend(std::iter::repeat_n((equal[0].0, positives as f64 / equal.len() as f64), equal.len()));
+        }
+        rising.reverse();
         let bins = CALIBRATION_BINS.min(rising.len());
         let point = |bin: usize| {
             let part = &rising[rising.len() * bin / bins..rising.len() * (bin + 1) / bins];
-            let mean = |of: fn(&(f64, u8)) -> f64| part.iter().map(|pair| of(pair)).sum::<f64>() / part.len() as f64;
-            (mean(|pair| pair.0), mean(|pair| f64::from(pair.1)))
+            let mean = |of: fn(&(f64, f64)) -> f64| part.iter().map(of).sum::<f64>() / part.len() as f64;
+            (mean(|pair| pair.0), mean(|pair| pair.1))
         };
         (0..bins).map(point).collect()
     }
@@ -98,6 +106,13 @@ mod tests {
     /// Positives at 0.9, 0.6 and 0.4, negatives at 0.8, 0.4, 0.3 and 0.1.
     fn curves() -> Curves {
         Curves::new(&[0.9, 0.8, 0.6, 0.4, 0.4, 0.3, 0.1], &[1, 0, 1, 1, 0, 0, 0])
+    }
+
+    #[test]
+    fn equal_scores_are_calibrated_alike_wherever_a_bin_ends() {
+        let labels: Vec<u8> = (0..40).map(|row| u8::from(row % 4 == 0)).collect();
+        let bins = Curves::new(&[0.25; 40], &labels).calibration();
+        assert_eq!(bins, [(0.25, 0.25); CALIBRATION_BINS]);
     }
 
     #[test]

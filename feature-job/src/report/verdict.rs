@@ -54,7 +54,7 @@ pub fn section(facts: &Facts<'_>) -> Markup {
 /// Says how it stands beside the version that it would replace.
 fn beside(facts: &Facts<'_>) -> Markup {
     match facts.standing {
-        Standing::Alone => html! { "There was no approved version to compare it with: it would be the first." },
+        Standing::Alone => html! { "It was compared with no other version: none is approved, or none was asked for." },
         Standing::Apart { version, why, .. } => html! {
             span.bad { "It was not compared with version " (version) "." } " That could not be done: " (text(why)) "."
         },

@@ -151,7 +151,7 @@ impl Curve {
     fn recall_at_precision(&self, precision: f64) -> Option<f64> {
         let (positives, _) = self.two_classes()?;
         let precise = |step: &&Step| {
-            step.true_positives as f64 >= precision * (step.true_positives + step.false_positives) as f64
+            step.true_positives as f64 / (step.true_positives + step.false_positives) as f64 >= precision
         };
         // Recall rises from step to step, so the last precise enough is the highest.
         let last = self.steps.iter().rfind(precise).filter(|step| step.true_positives > 0)?;

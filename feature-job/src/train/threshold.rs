@@ -92,7 +92,7 @@ fn at_recall(scores: &[f64], labels: &[u8], share: f64) -> Option<f64> {
     let mut found = 0;
     let enough = |(_, [_, positives]): &&(f64, [u64; 2])| {
         found += positives;
-        found as f64 >= share * all as f64
+        found as f64 / all as f64 >= share
     };
     steps.iter().filter(|_| all > 0).find(enough).map(|(score, _)| *score)
 }
