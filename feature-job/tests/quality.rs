@@ -241,6 +241,17 @@ fn parquet_gives_what_csv_gives() {
     let error = build::build(&[late_path], &options(0.0), &folder.out).expect_err("times of day").to_string();
     assert!(error.contains("loan_date_day"), "{error}");
 
+    // One time of day among midnights is one row's fault.
+    let noon = when(col("loan_id").eq(col("loan_id").max()))
+        .then(col("loan_date").cast(DataType::Int64))
+        .otherwise(col("loan_date").cast(DataType::Int64) - lit(43_200_000_000_000_i64));
+    let times = DataType::Datetime(TimeUnit::Nanoseconds, None);
+    let mut one = late.lazy().with_columns([noon.cast(times).alias("loan_date")]).collect().expect("a frame");
+    let one_path = folder.input("one.parquet");
+    ParquetWriter::new(std::fs::File::create(&one_path).expect("a file")).finish(&mut one).expect("a write");
+    build::build(&[one_path], &options(0.01), &folder.out).expect("one row is put aside");
+    assert_eq!(folder.rejects().height(), 1);
+
     let bytes = std::fs::read(&parquet).expect("the file");
     let cut = folder.put("cut.parquet", &bytes[..bytes.len() - 9]);
     let error = build::build(&[cut], &options(0.0), &folder.out).expect_err("cut off");

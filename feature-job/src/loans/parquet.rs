@@ -79,7 +79,7 @@ impl ParquetText {
             (self.decoded, self.told) = (self.decoded + rows, 0);
         }
         let piece = self.group.slice(self.told as i64, ROWS);
-        let texts = piece.columns().iter().map(texts).collect::<PolarsResult<Vec<_>>>()?;
+        let texts = guarded(|| piece.columns().iter().map(texts).collect::<PolarsResult<Vec<_>>>())?;
         let mut columns: Vec<_> = texts.iter().map(StringChunked::iter).collect();
         for _ in 0..piece.height() {
             self.line(columns.iter_mut().map(|column| column.next().flatten().unwrap_or_default()));
@@ -124,20 +124,26 @@ impl Read for ParquetText {
     }
 }
 
-/// Gives a column's values as the texts that a CSV file has for them; a type that has none there is left empty. Times that all
-/// are midnights are days: pandas knows no other.
+/// Gives a column's values as the texts that a CSV file has for them; a type that has none there is left empty. A
+/// midnight is its day: pandas knows no other.
 fn texts(column: &Column) -> PolarsResult<StringChunked> {
     let series = column.as_materialized_series();
     let plain = match series.dtype() {
         DataType::Boolean => series.cast(&DataType::Int64)?,
-        dtype @ DataType::Datetime(..) => {
-            let days = series.cast(&DataType::Date)?;
-            if days.cast(dtype)?.equals_missing(series) { days } else { series.clone() }
-        }
         dtype if dtype.is_nested() => Series::full_null(series.name().clone(), series.len(), &DataType::String),
         _ => series.clone(),
     };
-    Ok(plain.cast(&DataType::String)?.str()?.clone())
+    let texts = plain.cast(&DataType::String)?.str()?.clone();
+    let is_time = matches!(series.dtype(), DataType::Datetime(..));
+    Ok(if is_time { texts.iter().map(|text| text.map(day_of_midnight)).collect() } else { texts })
+}
+
+/// Cuts the time of day away where it is midnight; one value decides nothing of another.
+fn day_of_midnight(text: &str) -> &str {
+    match text.split_once(' ') {
+        Some((day, time)) if time.bytes().all(|byte| matches!(byte, b'0' | b':' | b'.')) => day,
+        _ => text,
+    }
 }
 
 /// Runs the decoder, which trusts its input in places: a file that gets it to panic is a damaged file.
