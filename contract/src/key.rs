@@ -148,8 +148,9 @@ impl TryFrom<String> for PublicKey {
         let mut bytes = [0; 32];
         hex::decode_to_slice(&text, &mut bytes).map_err(|_| KeyError::NotAPublicKey)?;
         let key = VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::NotAPublicKey)?;
-        // A weak key verifies signatures that nobody made.
-        if key.is_weak() { Err(KeyError::NotAPublicKey) } else { Ok(Self(key)) }
+        // A weak key verifies signatures that nobody made, and a key of two spellings could be enrolled in two roles.
+        let one_spelling = key.to_edwards().compress().as_bytes() == &bytes;
+        if key.is_weak() || !one_spelling { Err(KeyError::NotAPublicKey) } else { Ok(Self(key)) }
     }
 }
 
@@ -238,5 +239,18 @@ mod tests {
         for weak in ["00".repeat(32), format!("01{}", "00".repeat(31)), "zz".repeat(32), String::new()] {
             assert!(PublicKey::try_from(weak.clone()).is_err(), "{weak}");
         }
+    }
+
+    #[test]
+    fn a_second_spelling_of_a_public_key_is_refused() {
+        // The prime and up to 18 more are second spellings of the coordinates 0 to 18 (RFC 8032, section 5.1.3, step 1).
+        let spellings = (0xed..=0xff).map(|first| {
+            let mut bytes = [0xff; 32];
+            (bytes[0], bytes[31]) = (first, 0x7f);
+            bytes
+        });
+        let points = spellings.filter(|bytes| VerifyingKey::from_bytes(bytes).is_ok_and(|key| !key.is_weak()));
+        let refused: Vec<_> = points.map(|bytes| PublicKey::try_from(hex::encode(bytes)).is_err()).collect();
+        assert!(!refused.is_empty() && refused.iter().all(|refused| *refused), "{refused:?}");
     }
 }

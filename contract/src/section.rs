@@ -29,9 +29,15 @@ pub enum SectionError {
         /// Where the section starts.
         offset: usize,
     },
-    /// A number is not in its shortest form, or too large.
-    #[error("the number at byte {offset} is not in its shortest form")]
+    /// A number has more than 32 bits.
+    #[error("the number at byte {offset} is larger than any in a WebAssembly file")]
     Number {
+        /// Where the number stands.
+        offset: usize,
+    },
+    /// A number is spelled with more bytes than it needs.
+    #[error("the number at byte {offset} is not in its shortest form")]
+    NotShortest {
         /// Where the number stands.
         offset: usize,
     },
@@ -83,11 +89,12 @@ fn section<'a>(reader: &mut Reader<'a>) -> Result<Section<'a>, SectionError> {
     let payload = reader.take(size as usize).ok_or(cut)?;
     let raw = &reader.bytes[offset..reader.at];
     let custom = if id == 0 {
-        let mut inner = Reader { bytes: payload, at: 0 };
+        // Over the file's own bytes, so that an error gives the place in the file.
+        let mut inner = Reader { bytes: &reader.bytes[..reader.at], at: reader.at - payload.len() };
         let unnamed = SectionError::Name { offset };
-        let length = inner.number().map_err(|_| unnamed.clone())?.ok_or(unnamed.clone())?;
+        let length = inner.number()?.ok_or(unnamed.clone())?;
         let name = inner.take(length as usize).and_then(|name| std::str::from_utf8(name).ok()).ok_or(unnamed)?;
-        Some((name, &payload[inner.at..]))
+        Some((name, &inner.bytes[inner.at..]))
     } else {
         None
     };
@@ -132,10 +139,10 @@ impl<'a> Reader<'a> {
             if byte < 0x80 {
                 // A last byte of zero adds nothing: another spelling of the same number.
                 let shortest = byte != 0 || shift == 0;
-                return match u32::try_from(number) {
-                    Ok(number) if shortest => Ok(Some(number)),
-                    _ => Err(SectionError::Number { offset: start }),
-                };
+                if !shortest {
+                    return Err(SectionError::NotShortest { offset: start });
+                }
+                return u32::try_from(number).map(Some).map_err(|_| SectionError::Number { offset: start });
             }
         }
         Err(SectionError::Number { offset: start })
@@ -171,8 +178,10 @@ mod tests {
         check(&file(&[1]), SectionError::Truncated { offset: 8 });
         check(&file(&[1, 3, 0, 0]), SectionError::Truncated { offset: 8 });
         check(&file(&[1, 0x80]), SectionError::Truncated { offset: 8 });
-        check(&file(&[1, 0x82, 0x00, 0, 0]), SectionError::Number { offset: 9 });
+        check(&file(&[1, 0x82, 0x00, 0, 0]), SectionError::NotShortest { offset: 9 });
+        check(&file(&[0, 4, 0x81, 0x00, b'a', 0]), SectionError::NotShortest { offset: 10 });
         check(&file(&[1, 0xff, 0xff, 0xff, 0xff, 0x7f]), SectionError::Number { offset: 9 });
+        check(&file(&[1, 0xff, 0xff, 0xff, 0xff, 0xff]), SectionError::Number { offset: 9 });
         check(&file(&[0, 0]), SectionError::Name { offset: 8 });
         check(&file(&[0, 2, 5, b'a']), SectionError::Name { offset: 8 });
         check(&file(&[0, 3, 2, 0xff, 0xfe]), SectionError::Name { offset: 8 });

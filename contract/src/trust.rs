@@ -9,7 +9,11 @@
 //! name = "nightly job"
 //! role = "job"
 //! public_key = "d75a9801.."
+//! expires = "2027-12-31"
+//! revoked = false
+//! models = ["credit-risk"]
 //! ```
+//! The last three may be left out: a key then does not end, is not revoked, and signs modules of any model.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,7 +25,7 @@ use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 use crate::date::Date;
 use crate::digest::Digest;
 use crate::file::{self, Links, ReadError};
-use crate::ids::KeyId;
+use crate::ids::{KeyId, ModelName};
 use crate::key::PublicKey;
 
 /// The most bytes of a policy that are read.
@@ -62,6 +66,16 @@ pub struct EnrolledKey {
     /// Whether it has been revoked.
     #[serde(default)]
     pub revoked: bool,
+    /// The models whose modules it may sign; any, where this is not said.
+    #[serde(default)]
+    pub models: Option<Vec<ModelName>>,
+}
+
+impl EnrolledKey {
+    /// Tells whether it may sign modules of a model.
+    pub fn may_sign(&self, model: &ModelName) -> bool {
+        self.models.as_ref().is_none_or(|models| models.contains(model))
+    }
 }
 
 /// What a key may sign.
@@ -121,6 +135,9 @@ pub enum PolicyError {
     /// A key is enrolled twice.
     #[error("key {0} is enrolled twice; one key has one role")]
     Twice(KeyId),
+    /// A key is enrolled for no model.
+    #[error("key {0} has an empty list of models: name some, leave `models` out for any, or set `revoked = true`")]
+    NoModel(KeyId),
     /// A holder's name is empty, too long, or holds control characters.
     #[error("a key's name has 1 to {HOLDER_CHARS_MAX} characters and no control characters")]
     Holder,
@@ -154,6 +171,9 @@ impl FromStr for TrustPolicy {
         }
         for (place, key) in policy.keys.iter().enumerate() {
             check_holder(&key.name)?;
+            if key.models.as_ref().is_some_and(Vec::is_empty) {
+                return Err(PolicyError::NoModel(key.public_key.id()));
+            }
             if policy.keys[..place].iter().any(|earlier| earlier.public_key == key.public_key) {
                 return Err(PolicyError::Twice(key.public_key.id()));
             }
@@ -241,6 +261,22 @@ mod tests {
         assert_eq!(policy.key(public(3).id()), None);
         assert!(matches!(with_key(&text, "job", Role::Approver, public(1)), Err(PolicyError::Twice(_))));
         assert!(matches!(with_key(&text, "a\u{1b}b", Role::Job, public(4)), Err(PolicyError::Holder)));
+    }
+
+    #[test]
+    fn a_key_signs_the_models_it_is_enrolled_for() {
+        let key = String::from(public(1));
+        let may_sign = |models: &str, model: &str| {
+            let text = format!("[[keys]]\nname = \"a\"\nrole = \"job\"\npublic_key = \"{key}\"\n{models}");
+            text.parse::<TrustPolicy>().map(|policy| policy.keys[0].may_sign(&model.parse().expect("a name")))
+        };
+        let two = "models = [\"credit-risk\", \"fraud\"]";
+        assert!(matches!(may_sign("", "any"), Ok(true)));
+        assert!(matches!((may_sign(two, "credit-risk"), may_sign(two, "fraud")), (Ok(true), Ok(true))));
+        assert!(matches!(may_sign(two, "credit"), Ok(false)));
+        assert!(matches!(may_sign("models = []", "any"), Err(PolicyError::NoModel(_))));
+        assert!(matches!(may_sign("models = [\"Not a name\"]", "any"), Err(PolicyError::Shape(_))));
+        assert!(matches!(may_sign("models = \"fraud\"", "fraud"), Err(PolicyError::Shape(_))));
     }
 
     #[test]

@@ -38,7 +38,8 @@ impl<'a> Layout<'a> {
             return Err(Refusal::SignatureMisplaced { offset: stray.offset });
         }
         let payload = first.custom(SIGNATURE_SECTION).ok_or(Refusal::Unsigned)?;
-        let sets = signature::decode(payload, 1 + APPROVALS_MAX).ok_or(Refusal::SignatureMalformed)?;
+        let end = first.offset + first.raw.len();
+        let sets = signature::decode(&file[..end], end - payload.len(), 1 + APPROVALS_MAX)?;
         let parts = parts(rest, sets.len())?;
         if sets.len() != parts.len() || parts.is_empty() {
             return Err(Refusal::PartCount { signatures: sets.len(), parts: parts.len() });
@@ -48,11 +49,12 @@ impl<'a> Layout<'a> {
         let approvals = later.map(|(place, part)| approval(part, place + 1)).collect::<Result<Vec<_>, _>>()?;
         let hashes = rolling_hashes(&parts);
         for (place, set) in sets.iter().enumerate() {
-            if let Some(wrong) = (0..=place).find(|&k| set.hashes.get(k) != Some(&hashes[k])) {
-                return Err(Refusal::Tampered { part: wrong + 1 });
+            let (found, required) = (set.hashes.len(), place + 1);
+            if found != required {
+                return Err(Refusal::HashCount { part: place + 1, found, required });
             }
-            if set.hashes.len() != place + 1 {
-                return Err(Refusal::SignatureMalformed);
+            if let Some(wrong) = set.hashes.iter().zip(&hashes).position(|(signed, found)| signed != found) {
+                return Err(Refusal::Tampered { part: wrong + 1 });
             }
         }
         let signed = rest.first().map_or(&[][..], |section| &file[section.offset..]);

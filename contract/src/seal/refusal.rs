@@ -3,7 +3,7 @@
 use crate::approval::{ApprovalError, TEXT_CHARS_MAX};
 use crate::card::CardError;
 use crate::digest::Digest;
-use crate::ids::KeyId;
+use crate::ids::{KeyId, ModelName};
 use crate::section::SectionError;
 use crate::trust::Role;
 
@@ -61,6 +61,16 @@ pub enum Refusal {
     ApprovalMisplaced {
         /// The part, from 1.
         part: usize,
+    },
+    /// A signer signed other parts than all up to its own.
+    #[error("the signer of part {part} signed {found} parts, and must sign all {required} up to its own")]
+    HashCount {
+        /// The part, from 1.
+        part: usize,
+        /// Hashes that were signed.
+        found: usize,
+        /// Hashes to sign.
+        required: usize,
     },
     /// The hashes in the seal are not those of the file.
     #[error("part {part} is not what was signed: the file has been changed")]
@@ -167,6 +177,14 @@ pub enum Refusal {
     /// The card is none.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// A key signed a module of a model that it may not sign.
+    #[error("key {key} may not sign modules of `{model}`: the trust policy names other models for it")]
+    ModelNotAllowed {
+        /// The key.
+        key: KeyId,
+        /// The model.
+        model: ModelName,
+    },
     /// The card is about another component.
     #[error("the card is about another component than the file holds")]
     SubjectMismatch,
@@ -179,6 +197,7 @@ impl Refusal {
             Self::TooLarge { .. } => "too_large",
             Self::Framing(SectionError::Preamble) => "not_a_component",
             Self::Framing(SectionError::Truncated { .. }) => "truncated",
+            Self::Framing(SectionError::NotShortest { .. }) => "leb_not_shortest",
             Self::Framing(_) => "malformed",
             Self::Unsigned => "unsigned",
             Self::SignatureMisplaced { .. } => "signature_misplaced",
@@ -188,6 +207,7 @@ impl Refusal {
             Self::Delimiter { .. } => "delimiter_malformed",
             Self::CardMisplaced => "card_misplaced",
             Self::ApprovalMisplaced { .. } => "approval_misplaced",
+            Self::HashCount { .. } => "hash_count",
             Self::Tampered { .. } => "tampered",
             Self::UnknownKey { .. } => "unknown_key",
             Self::BadSignature { .. } => "bad_signature",
@@ -204,6 +224,7 @@ impl Refusal {
             Self::DigestRevoked => "digest_revoked",
             Self::Card(_) => "card_malformed",
             Self::SubjectMismatch => "subject_mismatch",
+            Self::ModelNotAllowed { .. } => "model_not_allowed",
         }
     }
 }

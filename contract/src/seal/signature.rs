@@ -9,9 +9,10 @@
 
 use wasm_encoder::Encode as _;
 
+use super::refusal::Refusal;
 use crate::digest::Digest;
 use crate::ids::KeyId;
-use crate::section::Reader;
+use crate::section::{Reader, SectionError};
 
 const HEADER: [u8; 3] = [1, 1, 1];
 const DOMAIN: &[u8] = b"wasmsig";
@@ -58,54 +59,85 @@ pub(super) fn encode(sets: &[HashSet]) -> Vec<u8> {
     payload
 }
 
-/// Decodes a payload; none unless it is exactly of the form above, with one signature in each set.
-pub(super) fn decode(payload: &[u8], sets_max: usize) -> Option<Vec<HashSet>> {
-    let mut reader = Reader { bytes: payload, at: 0 };
-    if reader.take(3)? != HEADER {
-        return None;
+/// Decodes the payload that ends a stretch of a file and starts at `start`.
+///
+/// # Errors
+/// [`Refusal`] unless it is exactly of the form above, with one signature in each set and every number in its shortest form.
+pub(super) fn decode(bytes: &[u8], start: usize, sets_max: usize) -> Result<Vec<HashSet>, Refusal> {
+    let mut reader = Reader { bytes, at: start };
+    if take(&mut reader, 3)? != HEADER {
+        return Err(Refusal::SignatureMalformed);
     }
-    let count = number(&mut reader)?;
-    if count > sets_max {
-        return None;
-    }
-    let sets = (0..count).map(|_| decode_set(sized(&mut reader)?, sets_max)).collect::<Option<Vec<_>>>()?;
-    done(&reader).then_some(sets)
+    let count = count(&mut reader, sets_max)?;
+    let sets = (0..count).map(|_| decode_set(sized(&mut reader)?, sets_max)).collect::<Result<Vec<_>, _>>()?;
+    done(&reader)?;
+    Ok(sets)
 }
 
-fn decode_set(bytes: &[u8], hashes_max: usize) -> Option<HashSet> {
-    let mut reader = Reader { bytes, at: 0 };
-    let count = number(&mut reader)?;
-    if count > hashes_max {
-        return None;
-    }
-    let hash = |reader: &mut Reader| Some(Digest::new(reader.take(32)?.try_into().ok()?));
-    let hashes = (0..count).map(|_| hash(&mut reader)).collect::<Option<Vec<_>>>()?;
+fn decode_set(mut reader: Reader, hashes_max: usize) -> Result<HashSet, Refusal> {
+    let count = count(&mut reader, hashes_max)?;
+    let hashes = (0..count).map(|_| fixed(&mut reader).map(Digest::new)).collect::<Result<Vec<_>, _>>()?;
     if number(&mut reader)? != 1 {
-        return None;
+        return Err(Refusal::SignatureMalformed);
     }
-    let mut inner = Reader { bytes: sized(&mut reader)?, at: 0 };
-    let key = KeyId::new(sized(&mut inner)?.try_into().ok()?);
-    let algorithm = inner.byte()?;
-    let signature = sized(&mut inner)?.try_into().ok()?;
-    (algorithm == ED25519 && done(&inner) && done(&reader)).then_some(HashSet { hashes, key, signature })
+    let mut inner = sized(&mut reader)?;
+    let key = KeyId::new(whole(sized(&mut inner)?)?);
+    if fixed(&mut inner)? != [ED25519] {
+        return Err(Refusal::SignatureMalformed);
+    }
+    let signature = whole(sized(&mut inner)?)?;
+    done(&inner)?;
+    done(&reader)?;
+    Ok(HashSet { hashes, key, signature })
 }
 
-fn number(reader: &mut Reader) -> Option<usize> {
-    reader.number().ok().flatten().map(|number| number as usize)
+fn number(reader: &mut Reader) -> Result<usize, Refusal> {
+    match reader.number() {
+        Ok(Some(number)) => Ok(number as usize),
+        // Told apart, since here alone another spelling would leave every hash as it is.
+        Err(long @ SectionError::NotShortest { .. }) => Err(long.into()),
+        _ => Err(Refusal::SignatureMalformed),
+    }
 }
 
-fn sized<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
+/// Reads how many there are, before anything is kept for them.
+fn count(reader: &mut Reader, most: usize) -> Result<usize, Refusal> {
+    number(reader).and_then(|count| if count > most { Err(Refusal::SignatureMalformed) } else { Ok(count) })
+}
+
+fn take<'a>(reader: &mut Reader<'a>, length: usize) -> Result<&'a [u8], Refusal> {
+    reader.take(length).ok_or(Refusal::SignatureMalformed)
+}
+
+fn fixed<const N: usize>(reader: &mut Reader) -> Result<[u8; N], Refusal> {
+    take(reader, N)?.try_into().map_err(|_| Refusal::SignatureMalformed)
+}
+
+/// Gives a reader of the bytes whose length stands next; its places are those of the file.
+fn sized<'a>(reader: &mut Reader<'a>) -> Result<Reader<'a>, Refusal> {
     let length = number(reader)?;
-    reader.take(length)
+    let at = reader.at;
+    take(reader, length)?;
+    Ok(Reader { bytes: &reader.bytes[..reader.at], at })
 }
 
-fn done(reader: &Reader) -> bool {
-    reader.at == reader.bytes.len()
+fn whole<const N: usize>(mut reader: Reader) -> Result<[u8; N], Refusal> {
+    let bytes = fixed(&mut reader)?;
+    done(&reader)?;
+    Ok(bytes)
+}
+
+fn done(reader: &Reader) -> Result<(), Refusal> {
+    if reader.at == reader.bytes.len() { Ok(()) } else { Err(Refusal::SignatureMalformed) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn decoded(payload: &[u8], sets_max: usize) -> Option<Vec<HashSet>> {
+        decode(payload, 0, sets_max).ok()
+    }
 
     fn sets() -> Vec<HashSet> {
         let set = |hashes: u8, fill: u8| HashSet {
@@ -119,12 +151,12 @@ mod tests {
     #[test]
     fn a_payload_round_trips_and_nothing_else_does() {
         let payload = encode(&sets());
-        assert_eq!(decode(&payload, 17), Some(sets()));
-        assert_eq!(decode(&payload, 1), None, "more sets than allowed");
+        assert_eq!(decoded(&payload, 17), Some(sets()));
+        assert_eq!(decoded(&payload, 1), None, "more sets than allowed");
         for end in 0..payload.len() {
-            assert_eq!(decode(&payload[..end], 17), None, "cut at {end}");
+            assert_eq!(decoded(&payload[..end], 17), None, "cut at {end}");
         }
-        assert_eq!(decode(&[&payload[..], &[0]].concat(), 17), None, "a byte too many");
+        assert_eq!(decoded(&[&payload[..], &[0]].concat(), 17), None, "a byte too many");
     }
 
     #[test]
@@ -133,7 +165,16 @@ mod tests {
         for place in 0..payload.len() {
             let mut changed = payload.clone();
             changed[place] ^= 1;
-            assert_ne!(decode(&changed, 17), Some(sets()), "byte {place}");
+            assert_ne!(decoded(&changed, 17), Some(sets()), "byte {place}");
         }
+    }
+
+    #[test]
+    fn a_longer_spelling_is_told_with_its_place() {
+        let payload = encode(&sets());
+        let at = 3;
+        let longer = [&payload[..at], &[payload[at] | 0x80, 0], &payload[at + 1..]].concat();
+        let refused = decode(&longer, 0, 17).map_err(|refusal| (refusal.code(), refusal.to_string()));
+        assert_eq!(refused, Err(("leb_not_shortest", "the number at byte 3 is not in its shortest form".to_owned())));
     }
 }

@@ -100,6 +100,9 @@ fn check<'a>(
     if subject != layout.component {
         return Err(Refusal::SubjectMismatch);
     }
+    if let Some(signer) = signers.iter().find(|key| !key.may_sign(&card.model)) {
+        return Err(Refusal::ModelNotAllowed { key: signer.public_key.id(), model: card.model });
+    }
     // Whoever counts as an approver has set the failed gates aside in her own signed words; nothing outside the seal can.
     let overrides = approvals.iter().filter(|approval| approval.gates_override.is_some()).count();
     let failed = card.failed_gates().count();

@@ -1,5 +1,7 @@
 //! A small module file, the keys that seal it, and a bench to take it apart on and put it together wrongly.
 
+use std::io::Write as _;
+
 use contract::approval::{Approval, Decision};
 use contract::card::{Evaluation, GoldenVector, Metrics, ModelCard, Output, OutputKind, Provenance, Training};
 use contract::digest::Digest;
@@ -44,6 +46,31 @@ pub fn refusal(file: &[u8], policy: &TrustPolicy) -> Option<&'static str> {
 /// Asserts that a file is refused with this code by a policy of one approval.
 pub fn check(name: &str, file: &[u8], code: &str) {
     assert_eq!(refusal(file, &policy("", "", "")), Some(code), "{name}");
+}
+
+/// A file that must be refused, and why.
+pub struct Case {
+    pub name: &'static str,
+    pub file: Vec<u8>,
+    pub policy: TrustPolicy,
+    pub code: &'static str,
+}
+
+impl Case {
+    /// A case that a policy of one approval judges.
+    pub fn new(name: &'static str, file: Vec<u8>, code: &'static str) -> Self {
+        Self { name, file, policy: policy("", "", ""), code }
+    }
+
+    /// The same, judged by another policy.
+    pub fn under(self, policy: TrustPolicy) -> Self {
+        Self { policy, ..self }
+    }
+}
+
+/// Says how much was tried, where a run of the tests shows it.
+pub fn say(what: &str) {
+    let _ = writeln!(std::io::stdout(), "{what}");
 }
 
 /// A component that holds an empty core module, and a payload to tell it by.
@@ -104,6 +131,13 @@ impl Module {
     /// Puts a section before the one at a place of a part.
     pub fn insert(&mut self, part: usize, place: usize, section: Vec<u8>) {
         self.parts[part].insert(place, section);
+    }
+
+    /// Gives the module after a change.
+    pub fn with(&self, change: impl FnOnce(&mut Self)) -> Self {
+        let mut module = self.clone();
+        change(&mut module);
+        module
     }
 
     /// Gives the file with the signatures as they were.

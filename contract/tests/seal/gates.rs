@@ -4,7 +4,7 @@ use contract::approval::Approval;
 use contract::card::{Gate, ModelCard};
 use contract::seal;
 
-use crate::bench::{ADA, BEN, JOB, Module, TODAY, approval, card, component, digest, key, part, policy, refusal};
+use crate::bench::{ADA, BEN, Case, JOB, Module, TODAY, approval, card, component, digest, key, part, policy, refusal};
 
 /// A card of which one gate passed and the other did or did not.
 fn gated(passed: bool) -> ModelCard {
@@ -30,6 +30,19 @@ fn by_hand(card: &ModelCard, approvals: &[(u8, bool)]) -> Vec<u8> {
     }
     let seeds: Vec<u8> = [JOB].into_iter().chain(approvals.iter().map(|(seed, _)| *seed)).collect();
     module.signed_by(&seeds)
+}
+
+/// Failed gates that too few approvers set aside.
+pub fn cases() -> Vec<Case> {
+    let case = |name, approvals: &[(u8, bool)]| Case::new(name, by_hand(&gated(false), approvals), "gates_failed");
+    vec![
+        case("a failed gate that nobody set aside", &[(ADA, false)]),
+        case("a failed gate that one of two set aside", &[(ADA, true), (BEN, false)]).under(policy(
+            "approvals_required = 2",
+            "",
+            "",
+        )),
+    ]
 }
 
 #[test]

@@ -1,23 +1,18 @@
 //! Whoever has no key: flips, cuts, adds and moves bytes of an approved file.
 
+use std::mem::take;
+
 use contract::seal::{self, APPROVALS_MAX, CARD_SECTION, MODULE_BYTES_MAX, SealError};
-use contract::section::{COMPONENT_PREAMBLE, SECTIONS_MAX, custom_section, sections};
+use contract::section::{SECTIONS_MAX, custom_section, sections};
+use wasm_encoder::Encode as _;
 
-use crate::bench::{ADA, BEN, JOB, Module, Random, approval, approved, candidate, card, check, component, digest, key};
-use crate::bench::{part, policy, refusal};
+use crate::bench::{
+    ADA, Case, JOB, Module, approval, approved, candidate, card, check, component, digest, key, part, policy,
+};
 
-fn file() -> Vec<u8> {
+/// An approved file.
+pub fn file() -> Vec<u8> {
     approved(candidate("a"), &[ADA])
-}
-
-fn flipped(file: &[u8], place: usize, mask: u8) -> Vec<u8> {
-    let mut changed = file.to_vec();
-    changed[place] ^= mask;
-    changed
-}
-
-fn position(file: &[u8], wanted: &[u8]) -> usize {
-    file.windows(wanted.len()).position(|window| window == wanted).expect("bytes of the file")
 }
 
 #[test]
@@ -32,50 +27,6 @@ fn what_we_seal_verifies_and_says_what_we_sealed() {
     assert_eq!(verified.file(), file);
     assert_eq!(file, approved(candidate("a"), &[ADA]), "the same inputs give the same bytes");
     assert_eq!(Module::of(&file).signed_by(&[JOB, ADA]), file, "the bench writes what the seal writes");
-}
-
-#[test]
-fn a_file_cut_anywhere_is_refused() {
-    let file = approved(candidate("a"), &[ADA, BEN]);
-    // In the order of the file: nothing; signature; part 1 up to its delimiter; then the approvals and their delimiters.
-    let codes = ["unsigned", "part_count", "part_count", "part_count", "part_count", "part_count"];
-    let codes = codes.into_iter().chain(["after_last_delimiter", "part_count", "after_last_delimiter"]);
-    let bounds = sections(&file).expect("our own file");
-    let at_bound: Vec<_> = bounds.iter().map(|section| section.offset).zip(codes).collect();
-    assert_eq!(at_bound.len(), bounds.len(), "a code for each section");
-    for end in 0..file.len() {
-        let bound = at_bound.iter().find(|(offset, _)| *offset == end).map(|(_, code)| *code);
-        let code = if end == 0 { "not_a_component" } else { bound.unwrap_or("truncated") };
-        check(&format!("cut at {end}"), &file[..end], code);
-    }
-}
-
-#[test]
-fn every_byte_of_the_signature_section_counts() {
-    let file = file();
-    let payload = 8 + Module::of(&file).signature.len() - seal_payload(&file).len();
-    let sets = seal::inspect(&file).expect("our own file").signatures;
-    let mut codes = vec!["signature_malformed"; seal_payload(&file).len()];
-    let mut expect = |start: usize, length: usize, code| codes[start - payload..][..length].fill(code);
-    for set in &sets {
-        let (id, signature) = (position(&file, set.key.as_bytes()), position(&file, &set.signature));
-        expect(id, 12, "unknown_key");
-        expect(signature, 64, "bad_signature");
-        // Before the id: its length, the signature's length, the count of signatures; before those, the hashes.
-        let hashes = 32 * set.hashes.len();
-        expect(id - 3 - hashes, hashes, "tampered");
-    }
-    for mask in [0x01, 0x80, 0xff] {
-        for (place, code) in codes.iter().enumerate() {
-            let place = payload + place;
-            check(&format!("byte {place} ^ {mask:#x}"), &flipped(&file, place, mask), code);
-        }
-        for place in 8..payload {
-            let code = refusal(&flipped(&file, place, mask), &policy("", "", ""));
-            let framing = ["unsigned", "malformed", "truncated", "signature_malformed"];
-            assert!(code.is_some_and(|code| framing.contains(&code)), "byte {place} ^ {mask:#x}: {code:?}");
-        }
-    }
 }
 
 #[test]
@@ -95,99 +46,111 @@ fn the_seal_has_no_room_for_more() {
     check("after the sets", &longer(&[], payload.len()), "signature_malformed");
 }
 
-fn seal_payload(file: &[u8]) -> &[u8] {
+/// The payload of a file's seal.
+pub fn seal_payload(file: &[u8]) -> &[u8] {
     sections(file).expect("our own file")[0].custom("signature").expect("it stands first")
 }
 
-#[test]
-fn every_byte_of_the_card_and_of_the_preamble_counts() {
+/// Spells the number at a place with one byte more than it needs.
+fn spelled_longer(bytes: &[u8], place: usize) -> Vec<u8> {
+    let last = place + bytes[place..].iter().position(|byte| byte & 0x80 == 0).expect("a number ends");
+    [&bytes[..last], &[bytes[last] | 0x80, 0], &bytes[last + 1..]].concat()
+}
+
+/// Spells the length of a custom section's name longer; its size counts the byte.
+fn named_longer(section: &[u8]) -> Vec<u8> {
+    let content = 2 + section[1..].iter().position(|byte| byte & 0x80 == 0).expect("a size ends");
+    let mut longer = vec![0];
+    spelled_longer(&section[content..], 0)[..].encode(&mut longer);
+    longer
+}
+
+/// Whoever has no key changes an approved file.
+pub fn cases() -> Vec<Case> {
     let file = file();
-    let card = card().to_bytes(contract::digest::Digest::of(&component("a")));
-    let start = position(&file, &card);
-    for mask in [0x01, 0x20, 0x80] {
-        for place in start..start + card.len() {
-            check(&format!("byte {place} ^ {mask:#x}"), &flipped(&file, place, mask), "tampered");
-        }
-        for place in 0..COMPONENT_PREAMBLE.len() {
-            check(&format!("byte {place} ^ {mask:#x}"), &flipped(&file, place, mask), "not_a_component");
-        }
-    }
-}
-
-#[test]
-fn no_flipped_bit_goes_unseen() {
-    const SEED: u64 = 20_260_615;
-    let (file, policy, mut random) = (file(), policy("", "", ""), Random(SEED));
-    for round in 0..2000 {
-        let (place, bit) = (random.below(file.len()), random.below(8));
-        let code = refusal(&flipped(&file, place, 1 << bit), &policy);
-        assert!(code.is_some(), "seed {SEED}, round {round}: bit {bit} of byte {place} verifies");
-    }
-}
-
-/// What is done to an approved file.
-type Change<'c> = &'c dyn Fn(&mut Module);
-
-/// Spells a section's size with one byte more than it needs.
-fn spelled_longer(section: &[u8]) -> Vec<u8> {
-    let last = 1 + section[1..].iter().position(|byte| byte & 0x80 == 0).expect("a size ends");
-    [&section[..last], &[section[last] | 0x80, 0], &section[last + 1..]].concat()
-}
-
-#[test]
-fn sections_cannot_be_added_moved_or_taken_away() {
-    let module = Module::of(&file());
-    let changed = |change: Change| {
-        let mut module = module.clone();
-        change(&mut module);
-        module.bytes()
+    let module = Module::of(&file);
+    let case = |name, change: &dyn Fn(&mut Module), code| Case::new(name, module.with(change).bytes(), code);
+    let sealed = |name, payload: &[u8], code| {
+        Case::new(name, module.with(|m| m.signature = custom_section("signature", payload)).bytes(), code)
     };
     let more = || custom_section("more", b"x");
     let other = Module::of(&approved(candidate("b"), &[ADA]));
-    let cases: [(&str, Change, &str); 27] = [
-        ("seal taken off", &|m| m.signature.clear(), "unsigned"),
-        ("empty seal", &|m| m.signature = custom_section("signature", b""), "signature_malformed"),
-        ("seal of nobody", &|m| m.signature = custom_section("signature", &[1, 1, 1, 0]), "part_count"),
-        ("long count", &|m| m.signature = custom_section("signature", &[1, 1, 1, 0x80, 0]), "signature_malformed"),
-        ("seal of another module", &|m| m.signature = other.signature.clone(), "tampered"),
-        ("two seals", &|m| m.insert(0, 0, m.signature.clone()), "signature_misplaced"),
-        ("a seal at the end", &|m| m.parts.push(vec![m.signature.clone()]), "signature_misplaced"),
-        ("seal in second place", &|m| m.parts[0].insert(1, std::mem::take(&mut m.signature)), "signature_misplaced"),
-        ("a section before the seal", &|m| m.signature.splice(0..0, more()).for_each(drop), "signature_misplaced"),
-        ("long size of the seal", &|m| m.signature = spelled_longer(&m.signature), "malformed"),
-        ("long size in part 1", &|m| m.parts[0][0] = spelled_longer(&m.parts[0][0]), "malformed"),
-        ("long size of the card", &|m| m.parts[0][2] = spelled_longer(&m.parts[0][2]), "malformed"),
-        ("a section at the end", &|m| m.parts.push(vec![more()]), "after_last_delimiter"),
-        ("a part at the end", &|m| m.parts.push(part("more", b"x")), "part_count"),
-        ("approval taken off", &|m| m.parts.truncate(1), "part_count"),
-        ("approval twice", &|m| m.parts.push(m.parts[1].clone()), "part_count"),
-        ("approval of another module", &|m| m.parts[1] = other.parts[1].clone(), "tampered"),
-        ("parts swapped", &|m| m.parts.swap(0, 1), "card_misplaced"),
-        ("a section in the component", &|m| m.insert(0, 0, more()), "tampered"),
-        ("a section out of the component", &|m| m.parts[0].remove(0).clear(), "tampered"),
-        ("a section in part 2", &|m| m.insert(1, 0, more()), "approval_misplaced"),
-        ("card taken away", &|m| m.parts[0].remove(2).clear(), "card_misplaced"),
-        ("card twice", &|m| m.insert(0, 2, m.parts[0][2].clone()), "card_misplaced"),
-        ("card moved to the front", &|m| m.parts[0].swap(0, 2), "card_misplaced"),
-        ("card moved to part 2", &|m| m.parts[1][0] = m.parts[0].remove(2), "card_misplaced"),
-        (
+    let payload = seal_payload(&file);
+    let core = [&b"\0asm\x01\0\0\0"[..], &file[8..]].concat();
+    let mut crowded = module.clone();
+    crowded.parts[0].splice(0..0, vec![vec![1, 0]; SECTIONS_MAX]).for_each(drop);
+    vec![
+        Case::new("an empty file", Vec::new(), "not_a_component"),
+        Case::new("another format", b"PK\x03\x04 and so on".to_vec(), "not_a_component"),
+        Case::new("a core module", core, "not_a_component"),
+        Case::new("as large as no module", vec![0; MODULE_BYTES_MAX as usize + 1], "too_large"),
+        Case::new("more sections than any module", crowded.signed_by(&[JOB, ADA]), "malformed"),
+        Case::new("a byte at the end", [&file[..], &[0]].concat(), "truncated"),
+        Case::new("the last byte cut off", file[..file.len() - 1].to_vec(), "truncated"),
+        Case::new("a number of 35 bits", [&file[..], &[0, 0xff, 0xff, 0xff, 0xff, 0x7f]].concat(), "malformed"),
+        Case::new("the bare component", component("a"), "unsigned"),
+        case("seal taken off", &|m| m.signature.clear(), "unsigned"),
+        sealed("empty seal", b"", "signature_malformed"),
+        sealed("seal of nobody", &[1, 1, 1, 0], "part_count"),
+        sealed("seal of another version", &[&[2], &payload[1..]].concat(), "signature_malformed"),
+        sealed("seal over another kind of content", &[&[1, 2], &payload[2..]].concat(), "signature_malformed"),
+        sealed("seal with another hash function", &[&[1, 1, 2], &payload[3..]].concat(), "signature_malformed"),
+        sealed("long count of sets", &spelled_longer(payload, 3), "leb_not_shortest"),
+        sealed("long length of a set", &spelled_longer(payload, 4), "leb_not_shortest"),
+        sealed("long count of hashes", &lengthened(payload, &[4], 5), "leb_not_shortest"),
+        sealed("long count of signatures", &lengthened(payload, &[4], 38), "leb_not_shortest"),
+        sealed("long length of a signature", &lengthened(payload, &[4], 39), "leb_not_shortest"),
+        sealed("long length of a key id", &lengthened(payload, &[4, 39], 40), "leb_not_shortest"),
+        case("long size of the seal", &|m| m.signature = spelled_longer(&m.signature, 1), "leb_not_shortest"),
+        case("long name of the seal", &|m| m.signature = named_longer(&m.signature), "leb_not_shortest"),
+        case("long size in part 1", &|m| m.parts[0][0] = spelled_longer(&m.parts[0][0], 1), "leb_not_shortest"),
+        case("long size of the card", &|m| m.parts[0][2] = spelled_longer(&m.parts[0][2], 1), "leb_not_shortest"),
+        case("long name of the card", &|m| m.parts[0][2] = named_longer(&m.parts[0][2]), "leb_not_shortest"),
+        case("long name of a delimiter", &|m| m.parts[1][1] = named_longer(&m.parts[1][1]), "leb_not_shortest"),
+        case("a name past its section", &|m| m.parts[1][1] = vec![0, 2, 5, b'x'], "malformed"),
+        case("a name that is no text", &|m| m.parts[1][1] = vec![0, 3, 2, 0xff, 0xfe], "malformed"),
+        case("seal of another module", &|m| m.signature = other.signature.clone(), "tampered"),
+        case("two seals", &|m| m.insert(0, 0, m.signature.clone()), "signature_misplaced"),
+        case("a seal at the end", &|m| m.parts.push(vec![m.signature.clone()]), "signature_misplaced"),
+        case("seal in second place", &|m| m.parts[0].insert(1, take(&mut m.signature)), "signature_misplaced"),
+        case("a section before the seal", &|m| m.signature.splice(0..0, more()).for_each(drop), "signature_misplaced"),
+        case("a section at the end", &|m| m.parts.push(vec![more()]), "after_last_delimiter"),
+        case("a part at the end", &|m| m.parts.push(part("more", b"x")), "part_count"),
+        case("approval taken off", &|m| m.parts.truncate(1), "part_count"),
+        case("approval twice", &|m| m.parts.push(m.parts[1].clone()), "part_count"),
+        case("approval of another module", &|m| m.parts[1] = other.parts[1].clone(), "tampered"),
+        case("parts swapped", &|m| m.parts.swap(0, 1), "card_misplaced"),
+        case("a section in the component", &|m| m.insert(0, 0, more()), "tampered"),
+        case("a section out of the component", &|m| m.parts[0].remove(0).clear(), "tampered"),
+        case("the component's sections swapped", &|m| m.parts[0].swap(0, 1), "tampered"),
+        case("component of another module", &|m| m.parts[0][..2].clone_from_slice(&other.parts[0][..2]), "tampered"),
+        case("card of another module", &|m| m.parts[0][2] = other.parts[0][2].clone(), "tampered"),
+        case("a section in part 2", &|m| m.insert(1, 0, more()), "approval_misplaced"),
+        case("card taken away", &|m| m.parts[0].remove(2).clear(), "card_misplaced"),
+        case("card twice", &|m| m.insert(0, 2, m.parts[0][2].clone()), "card_misplaced"),
+        case("card moved to the front", &|m| m.parts[0].swap(0, 2), "card_misplaced"),
+        case("card moved to part 2", &|m| m.parts[1][0] = m.parts[0].remove(2), "card_misplaced"),
+        case(
             "short delimiter",
             &|m| m.parts[1][1] = custom_section("signature_delimiter", &[0; 15]),
             "delimiter_malformed",
         ),
-        ("delimiter taken away", &|m| m.parts[0].remove(3).clear(), "part_count"),
-    ];
-    for (name, change, code) in cases {
-        check(name, &changed(change), code);
-    }
+        case(
+            "long delimiter",
+            &|m| m.parts[0][3] = custom_section("signature_delimiter", &[0; 17]),
+            "delimiter_malformed",
+        ),
+        case("delimiter of another part", &|m| m.parts[1][1] = m.parts[0][3].clone(), "tampered"),
+        case("delimiter taken away", &|m| m.parts[0].remove(3).clear(), "part_count"),
+        case("delimiter twice", &|m| m.insert(0, 3, m.parts[0][3].clone()), "part_count"),
+    ]
 }
 
-#[test]
-fn bounds_hold_before_anything_is_read() {
-    check("as large as no module", &vec![0; MODULE_BYTES_MAX as usize + 1], "too_large");
-    let mut module = Module::of(&file());
-    module.parts[0].splice(0..0, vec![vec![1, 0]; SECTIONS_MAX]).for_each(drop);
-    check("more sections than any module", &module.signed_by(&[JOB, ADA]), "malformed");
+/// Spells a number of the seal longer, and counts the byte in the lengths that stand at these places.
+fn lengthened(payload: &[u8], lengths: &[usize], place: usize) -> Vec<u8> {
+    let mut payload = payload.to_vec();
+    lengths.iter().for_each(|&place| payload[place] += 1);
+    spelled_longer(&payload, place)
 }
 
 #[test]
