@@ -102,6 +102,18 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(path)
 }
 
+/// Writes a new file that only its owner can read; where one of that name exists it stays, and the error is `AlreadyExists`.
+///
+/// # Errors
+/// Whatever the system says; nothing is then left behind.
+pub fn create_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| {
+        // A torn secret would stand in the way of the next attempt.
+        let _ = fs::remove_file(path);
+    })
+}
+
 /// Writes the content beside its place, under a name that watchers of the folder pass over.
 fn pending(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut file = temporary(folder(path), 0o644)?;

@@ -1,8 +1,7 @@
 //! Signing keys: Ed25519, as PKCS#8 PEM files like those of `openssl genpkey -algorithm ed25519`.
 
 use std::fmt;
-use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
@@ -98,16 +97,7 @@ impl PrivateKey {
         // Without the public half, as openssl writes it: openssl 3.0 cannot read the newer form that carries it.
         let pair = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
         let pem = pair.to_pkcs8_pem(LineEnding::LF).map_err(|e| failed(io::Error::other(e)))?;
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(failed)?;
-        file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(|cause| {
-            // A torn key would stand in the way of the next attempt.
-            let _ = fs::remove_file(path);
-            failed(cause)
-        })
+        file::create_secret(path, pem.as_bytes()).map_err(failed)
     }
 
     /// Gives the public half.
@@ -168,6 +158,8 @@ impl fmt::Debug for PublicKey {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// As `openssl genpkey -algorithm ed25519` writes it.

@@ -11,6 +11,7 @@ macro_rules! say {
 }
 
 mod approve;
+mod export_oms;
 mod gates;
 mod keygen;
 mod registry;
@@ -20,6 +21,7 @@ mod review;
 mod verify;
 
 pub use approve::ApproveArgs;
+pub use export_oms::ExportOmsArgs;
 pub use keygen::KeygenArgs;
 pub use reject::RejectArgs;
 pub use review::ReviewArgs;

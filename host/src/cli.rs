@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::approver::{ApproveArgs, KeygenArgs, RejectArgs, ReviewArgs, VerifyArgs};
+use crate::approver::{ApproveArgs, ExportOmsArgs, KeygenArgs, RejectArgs, ReviewArgs, VerifyArgs};
 use crate::config::ServeArgs;
 
 /// Serves features and predictions by user id, from models that a human has countersigned
@@ -27,6 +27,8 @@ enum Verb {
     Reject(RejectArgs),
     /// Tell whether a host with this trust policy would run a module, and if not, why
     Verify(VerifyArgs),
+    /// Write a module's signature in the OpenSSF Model Signing form, for other tools to verify
+    ExportOms(ExportOmsArgs),
 }
 
 impl Cli {
@@ -43,6 +45,7 @@ impl Cli {
             Verb::Approve(args) => args.run(),
             Verb::Reject(args) => args.run(),
             Verb::Verify(args) => args.run(),
+            Verb::ExportOms(args) => args.run(),
         }
     }
 }
