@@ -19,7 +19,7 @@ mod settle;
 mod trust;
 mod work;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Arc;
@@ -66,6 +66,8 @@ pub(super) struct Catalog {
     shadows: Option<Arc<BatchPool>>,
     /// Whether the folder has been listed.
     listed: bool,
+    /// The files that were there at the start and have not been judged yet.
+    starting: BTreeSet<OsString>,
     /// Whether all that was there at the start has been judged, and what goes live of it is.
     ready: bool,
     /// Whether people would see something else than was published last.
@@ -177,6 +179,7 @@ impl Catalog {
             in_hand: None,
             shadows: None,
             listed: false,
+            starting: BTreeSet::new(),
             ready: false,
             changed: false,
             answers: Vec::new(),

@@ -50,6 +50,7 @@ fn at_the_start_the_highest_version_goes_live_and_the_others_stand_by() {
     assert_eq!(live.score(&[0.0; 10]), Ok(vec![score(3); 2]));
     assert_eq!(registry.serving_default(None).expect("the only one").model().digest(), live.digest());
     assert_eq!(state_of(&registry, 3), Some((VersionState::Live, true)));
+    until("the others are compiled", || state_of(&registry, 1) == Some((VersionState::Standby, true)));
     assert_eq!(state_of(&registry, 2), Some((VersionState::Standby, true)));
     assert_eq!(registry.counters().figures().swaps, 1, "versions do not go live in turn");
     let status = serde_json::to_value(registry.models()).expect("plain data");

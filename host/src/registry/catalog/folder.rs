@@ -46,6 +46,9 @@ impl Catalog {
                 self.due.remove(&name);
             }
         }
+        if !self.listed {
+            self.starting = self.due.keys().cloned().collect();
+        }
         self.listed = true;
     }
 
@@ -65,6 +68,7 @@ impl Catalog {
         let before = self.files.len();
         self.files.retain(|name, _| there.contains(name));
         self.due.retain(|name, _| there.contains(name));
+        self.starting.retain(|name| there.contains(name));
         // Nor does a refusal outlive its file: its name may be all that there ever was of a model.
         self.refusals.retain(|refused| there.contains(&refused.name));
         if self.files.len() == before {

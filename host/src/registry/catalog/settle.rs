@@ -25,7 +25,7 @@ impl Catalog {
         }
         if !self.ready
             && self.listed
-            && self.due.is_empty()
+            && self.starting.is_empty()
             && self.in_hand.is_none()
             && self.wanted_in_service().is_none()
         {

@@ -24,7 +24,7 @@ impl Catalog {
         if self.in_hand.is_some() {
             return None;
         }
-        if (self.ready || self.due.is_empty())
+        if self.starting.is_empty()
             && let Some((model, version)) = self.wanted_in_service()
         {
             return Some(self.compile(model, version));
@@ -82,6 +82,7 @@ impl Catalog {
         file_digest: Option<Digest>,
         outcome: Result<Box<Verified<'static>>, Reason>,
     ) {
+        self.starting.remove(&name);
         // Unless it has changed again since.
         if self.due.get(&name) == Some(&stamp) {
             self.due.remove(&name);
@@ -116,14 +117,13 @@ impl Catalog {
         self.check_owner(card, digest)?;
         let here = self.models.get_mut(&card.model).and_then(|model| model.versions.get_mut(&card.version));
         if let Some(version) = here {
-            // This is its file from now on, unless the old one still is. Further approvals may have come with it.
+            // This is its file from now on, unless the old one still is and still holds. Further approvals may have come with it.
             let elsewhere = self.files.iter().any(|(file, judged)| judged.module == Some(digest) && file != name);
-            if !elsewhere {
+            let outlawed = version.barred.as_ref().is_some_and(|reason| reason.code != VIEW_MISMATCH);
+            if outlawed || !elsewhere {
                 (version.file, version.file_bytes, version.file_digest) = (name.clone(), stamp.bytes(), file_digest);
                 version.standing = verified.standing;
-                if version.barred.as_ref().is_some_and(|reason| reason.code != VIEW_MISMATCH) {
-                    version.barred = None;
-                }
+                version.barred.take_if(|_| outlawed);
             }
             return Ok(digest);
         }

@@ -100,6 +100,26 @@ fn a_file_that_is_copied_in_place_for_seconds_is_not_read_at_each_change() {
 }
 
 #[test]
+fn a_file_that_never_stops_changing_does_not_keep_a_host_from_starting() {
+    let house = House::new();
+    house.place_version(1);
+    let path = house.approved_path("credit-risk-2.wasm");
+    fs::write(&path, "?").expect("ours");
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                fs::write(&path, "??").expect("ours");
+                fs::write(&path, "?").expect("ours");
+            }
+        });
+        let registry = house.open();
+        assert_eq!(live_version(&registry), Some(1));
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
 fn thousands_of_files_are_judged_and_few_of_them_compiled() {
     let house = House::new();
     for number in 0..2000 {
