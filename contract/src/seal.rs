@@ -19,11 +19,13 @@ mod layout;
 pub mod refusal;
 mod sign;
 pub mod signature;
+mod standing;
 mod verify;
 
 pub use layout::{Inspected, inspect};
 pub use refusal::Refusal;
 pub use sign::{SealError, approve, seal_candidate};
+pub use standing::Standing;
 pub use verify::{Candidate, Verified, verify, verify_candidate};
 
 /// The name of the card's section.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::Args;
 use contract::ids::ModelName;
 
+use crate::registry::FailureLimits;
+
 /// The flags of `countersign serve`.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
@@ -31,6 +33,9 @@ pub struct ServeArgs {
     /// Milliseconds between two looks at the registry, for file systems that send no events
     #[arg(long, value_name = "MS", default_value_t = 1000, env = "COUNTERSIGN_POLL_MS")]
     pub poll_ms: u64,
+    /// Share of its last 200 calls, in percent, that a version may fail; past it the one before serves instead
+    #[arg(long, value_name = "PERCENT", default_value_t = 5.0, env = "COUNTERSIGN_FAILURES_PERCENT")]
+    pub failures_percent: f64,
     /// Most milliseconds that requests under way get to finish after SIGTERM; a second signal ends at once
     #[arg(long, value_name = "MS", default_value_t = 20_000, env = "COUNTERSIGN_DRAIN_MS")]
     pub drain_ms: u64,
@@ -53,6 +58,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The time between two looks at the registry.
     pub poll: Duration,
+    /// From where on a version that fails is taken out of service.
+    pub failures: FailureLimits,
     /// The bounds of the HTTP side.
     pub limits: Limits,
 }
@@ -98,7 +105,7 @@ impl Default for Limits {
 }
 
 /// Why a configuration is refused; the message names the flag.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, PartialEq, thiserror::Error)]
 pub enum ConfigError {
     /// The address could be reached from other machines.
     #[error(
@@ -116,6 +123,14 @@ pub enum ConfigError {
         min: u64,
         /// The most it may be.
         max: u64,
+    },
+    /// A share lies outside its bounds.
+    #[error("{flag} {value}: use 0 to 100")]
+    Percent {
+        /// The flag.
+        flag: &'static str,
+        /// The value refused.
+        value: f64,
     },
     /// A folder that must be there is not.
     #[error("{flag} {path}: there is no such folder")]
@@ -144,12 +159,16 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], for the first flag that cannot be followed.
     pub fn from_args(args: ServeArgs) -> Result<Self, ConfigError> {
-        let ServeArgs { modules, trust, data, default_model, new_ledger, listen, poll_ms, drain_ms } = args;
+        let ServeArgs { modules, trust, data, default_model, new_ledger, listen, poll_ms, failures_percent, drain_ms } =
+            args;
         if !listen.ip().is_loopback() {
             return Err(ConfigError::Exposed(listen));
         }
         let poll = checked_time("--poll-ms", poll_ms, 10, 3_600_000)?;
         let drain = checked_time("--drain-ms", drain_ms, 0, 600_000)?;
+        if !(0.0..=100.0).contains(&failures_percent) {
+            return Err(ConfigError::Percent { flag: "--failures-percent", value: failures_percent });
+        }
         if !modules.is_dir() {
             return Err(ConfigError::NoFolder { flag: "--modules", path: modules });
         }
@@ -161,7 +180,8 @@ impl Config {
             return Err(ConfigError::DataInTheWay(data));
         }
         let limits = Limits { drain, ..Limits::default() };
-        Ok(Self { modules, trust, data, default_model, new_ledger, listen, poll, limits })
+        let failures = FailureLimits { share_max: failures_percent / 100.0, ..FailureLimits::default() };
+        Ok(Self { modules, trust, data, default_model, new_ledger, listen, poll, failures, limits })
     }
 
     /// Gives the folder of the feature store.
@@ -194,6 +214,7 @@ mod tests {
             poll_ms: 1000,
             default_model: None,
             new_ledger: false,
+            failures_percent: 5.0,
             drain_ms: 20_000,
         };
         (dir, args)
@@ -220,6 +241,8 @@ mod tests {
         check("--listen 10.0.0.1:80", &|args| args.listen = "10.0.0.1:80".parse().expect("an address"));
         check("--poll-ms 0", &|args| args.poll_ms = 0);
         check("--drain-ms 600001", &|args| args.drain_ms = 600_001);
+        check("--failures-percent NaN", &|args| args.failures_percent = f64::NAN);
+        check("--failures-percent 101", &|args| args.failures_percent = 101.0);
         check("--modules", &|args| args.modules = args.modules.join("nowhere"));
         check("--trust", &|args| args.trust = Some(args.modules.join("nowhere")));
         check("--data", &|args| args.data = args.modules.join("trust.toml"));

@@ -1,7 +1,7 @@
 //! The HTTP side: routes, answers, errors and connections. Only this module names axum and hyper.
 //!
-//! Read in this order: the routes (here), [`users`] (what most requests are), [`ingest`], [`models`], [`health`],
-//! [`metrics`], then what all share: [`problem`] (every error), [`body`] (bounded reading), [`observe`] (counting,
+//! Read in this order: the routes (here), [`users`] (what most requests are), [`ingest`], [`models`], [`traffic`],
+//! [`health`], [`metrics`], then what all share: [`problem`] (every error), [`body`] (bounded reading), [`observe`] (counting,
 //! panics) and [`server`] (connections and their end).
 
 pub mod body;
@@ -13,6 +13,7 @@ pub mod observe;
 pub mod problem;
 pub mod server;
 mod stall;
+pub mod traffic;
 pub mod users;
 
 use std::sync::Arc;
@@ -65,12 +66,14 @@ impl App {
 
 /// Gives the routes over what they share.
 pub fn router(app: Arc<App>) -> Router {
-    let routes: [(&'static str, MethodRouter<Arc<App>>); 8] = [
+    let routes: [(&'static str, MethodRouter<Arc<App>>); 10] = [
         ("/v1/features", post(ingest::ingest)),
         ("/v1/users/{id}/features", get(users::features)),
         ("/v1/users/{id}/prediction", get(users::prediction)),
         ("/v1/models", get(models::list)),
         ("/v1/models/{name}", get(models::show)),
+        ("/v1/models/{name}/traffic", get(traffic::show).put(traffic::set)),
+        ("/v1/models/{name}/rollback", post(traffic::roll_back)),
         ("/health/live", get(health::live)),
         ("/health/ready", get(health::ready)),
         ("/metrics", get(metrics::metrics)),

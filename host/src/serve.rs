@@ -74,6 +74,7 @@ fn registry_config(config: &Config, view: &FeatureView, store: &Store) -> Regist
         // The store and the ledger are made together: features without a ledger show that it was there.
         ledger_expected: !store.is_empty() && !config.new_ledger,
         poll_interval: config.poll,
+        failures: config.failures,
         ..RegistryConfig::new(&config.modules, &config.data, view.digest())
     }
 }

@@ -5,7 +5,8 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use ureq::Agent;
+use ureq::http::Response;
+use ureq::{Agent, Body};
 
 use crate::binaries::countersign;
 use crate::workshop::Workshop;
@@ -56,15 +57,24 @@ impl Host {
 
     /// Asks for a path; none where the connection failed.
     pub fn try_get(&self, path: &str) -> Option<Answer> {
-        let mut response = self.agent.get(format!("{}{path}", self.url)).call().ok()?;
-        let status = response.status().as_u16();
-        let text = response.body_mut().read_to_string().ok()?;
-        Some(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
+        try_read(self.agent.get(format!("{}{path}", self.url)).call().ok()?)
     }
 
     /// Asks for a path, and demands an answer.
     pub fn get(&self, path: &str) -> Answer {
         self.try_get(path).unwrap_or_else(|| panic!("no answer to {path}"))
+    }
+
+    /// Sets the traffic of credit-risk.
+    pub fn put_traffic(&self, traffic: &str) -> Answer {
+        let url = format!("{}/v1/models/credit-risk/traffic", self.url);
+        read(self.agent.put(url).content_type("application/json").send(traffic).expect("an answer"))
+    }
+
+    /// Rolls credit-risk back to the version before.
+    pub fn roll_back(&self) -> Answer {
+        let url = format!("{}/v1/models/credit-risk/rollback", self.url);
+        read(self.agent.post(url).send_empty().expect("an answer"))
     }
 
     /// Asks for a user's prediction.
@@ -110,6 +120,16 @@ impl Host {
     pub fn wait(mut self) -> ExitStatus {
         self.process.wait().expect("the host ends")
     }
+}
+
+fn read(response: Response<Body>) -> Answer {
+    try_read(response).expect("a whole answer")
+}
+
+fn try_read(mut response: Response<Body>) -> Option<Answer> {
+    let status = response.status().as_u16();
+    let text = response.body_mut().read_to_string().ok()?;
+    Some(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
 }
 
 impl Drop for Host {

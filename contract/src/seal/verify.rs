@@ -1,39 +1,50 @@
 //! Deciding whether a module file may run, in a fixed order, each refusal with its own reason.
 
+use std::borrow::Cow;
+
 use super::layout::Layout;
 use super::refusal::Refusal;
 use super::signature::{self, HashSet};
+use super::standing::Standing;
 use crate::approval::Approval;
 use crate::card::ModelCard;
 use crate::date::Date;
 use crate::digest::Digest;
-use crate::trust::{EnrolledKey, Role, TrustPolicy};
+use crate::trust::TrustPolicy;
 
 /// A module file that the trust policy lets run. Only [`verify`] makes one, and it holds the very bytes that were verified.
 #[derive(Debug)]
 pub struct Verified<'a> {
-    file: &'a [u8],
+    file: Cow<'a, [u8]>,
     /// The card.
     pub card: ModelCard,
-    /// The module digest.
-    pub digest: Digest,
-    /// The approvals, in the order they were added.
-    pub approvals: Vec<Approval>,
+    /// Who vouches for it.
+    pub standing: Standing,
 }
 
-impl<'a> Verified<'a> {
+impl Verified<'_> {
     /// Gives the bytes that were verified, which are the ones to compile.
-    pub fn file(&self) -> &'a [u8] {
-        self.file
+    pub fn file(&self) -> &[u8] {
+        &self.file
+    }
+
+    /// Gives the module digest.
+    pub fn digest(&self) -> Digest {
+        self.standing.digest
+    }
+
+    /// Gives the approvals, in the order they were added.
+    pub fn approvals(&self) -> &[Approval] {
+        &self.standing.approvals
     }
 }
 
-/// Decides whether a module file may run today.
+/// Decides whether a module file may run today. Bytes that are given away are kept; bytes that are lent are borrowed.
 ///
 /// # Errors
 /// [`Refusal`]: the first demand the file does not meet, in the order of the module file's specification.
-pub fn verify<'a>(file: &'a [u8], policy: &TrustPolicy, today: Date) -> Result<Verified<'a>, Refusal> {
-    check(file, policy, today, policy.approvals_required)
+pub fn verify<'a>(file: impl Into<Cow<'a, [u8]>>, policy: &TrustPolicy, today: Date) -> Result<Verified<'a>, Refusal> {
+    check(file.into(), policy, today, policy.approvals_required)
 }
 
 /// Decides whether an approver may consider a module file: all that [`verify`] demands but the count of approvals and overrides.
@@ -41,7 +52,7 @@ pub fn verify<'a>(file: &'a [u8], policy: &TrustPolicy, today: Date) -> Result<V
 /// # Errors
 /// [`Refusal`], as [`verify`].
 pub fn verify_candidate<'a>(file: &'a [u8], policy: &TrustPolicy, today: Date) -> Result<Candidate<'a>, Refusal> {
-    check(file, policy, today, 0).map(Candidate)
+    check(file.into(), policy, today, 0).map(Candidate)
 }
 
 /// A module file that approvers may consider, and that nothing here runs.
@@ -56,69 +67,43 @@ impl Candidate<'_> {
 
     /// Gives the module digest.
     pub fn digest(&self) -> Digest {
-        self.0.digest
+        self.0.digest()
     }
 
     /// Gives the approvals so far, in the order they were added.
     pub fn approvals(&self) -> &[Approval] {
-        &self.0.approvals
+        self.0.approvals()
     }
 }
 
 fn check<'a>(
-    file: &'a [u8],
+    file: Cow<'a, [u8]>,
     policy: &TrustPolicy,
     today: Date,
     approvals_required: usize,
 ) -> Result<Verified<'a>, Refusal> {
-    let layout = Layout::read(file)?;
-    let signers = layout.sets.iter().map(|set| signer(set, policy)).collect::<Result<Vec<_>, _>>()?;
-    for (place, signer) in signers.iter().enumerate() {
-        let wanted = if place == 0 { Role::Job } else { Role::Approver };
-        if signer.role != wanted {
-            return Err(Refusal::WrongRole { key: layout.sets[place].key, found: signer.role, wanted });
-        }
-    }
-    let approvals = approvals(&layout)?;
-    if approvals.len() < approvals_required {
-        return Err(Refusal::NotApproved { found: approvals.len(), required: approvals_required });
-    }
-    if let Some(expired) = signers.iter().find(|key| key.expires.is_some_and(|last| last < today)) {
-        return Err(Refusal::KeyExpired { key: expired.public_key.id() });
-    }
-    if let Some(place) = approvals.iter().position(|approval| approval.expires.is_some_and(|last| last < today)) {
-        return Err(Refusal::ApprovalExpired { part: place + 2 });
-    }
-    if let Some(revoked) = signers.iter().find(|key| key.revoked) {
-        return Err(Refusal::KeyRevoked { key: revoked.public_key.id() });
-    }
-    let digest = layout.hashes[0];
-    if policy.revoked_digests.contains(&digest) {
-        return Err(Refusal::DigestRevoked);
-    }
+    let layout = Layout::read(&file)?;
+    layout.sets.iter().try_for_each(|set| authentic(set, policy))?;
+    let mut standing = Standing::new(layout.hashes[0], layout.sets.iter().map(|set| set.key).collect());
+    standing.roles(policy)?;
+    standing.approvals = approvals(&layout)?;
+    standing.counts(policy, approvals_required, Some(today))?;
     let (card, subject) = ModelCard::from_bytes(layout.card)?;
     if subject != layout.component {
         return Err(Refusal::SubjectMismatch);
     }
-    if let Some(signer) = signers.iter().find(|key| !key.may_sign(&card.model)) {
-        return Err(Refusal::ModelNotAllowed { key: signer.public_key.id(), model: card.model });
-    }
-    // Whoever counts as an approver has set the failed gates aside in her own signed words; nothing outside the seal can.
-    let overrides = approvals.iter().filter(|approval| approval.gates_override.is_some()).count();
-    let failed = card.failed_gates().count();
-    if failed > 0 && overrides < approvals_required {
-        return Err(Refusal::GatesFailed { failed, found: overrides, required: approvals_required });
-    }
-    Ok(Verified { file, card, digest, approvals })
+    standing.model = Some(card.model.clone());
+    standing.models(policy)?;
+    standing.failed_gates = card.failed_gates().count();
+    standing.gates(approvals_required)?;
+    Ok(Verified { file, card, standing })
 }
 
-fn signer<'p>(set: &HashSet, policy: &'p TrustPolicy) -> Result<&'p EnrolledKey, Refusal> {
+/// Every signature must be by an enrolled key and be right, whatever else the file says.
+fn authentic(set: &HashSet, policy: &TrustPolicy) -> Result<(), Refusal> {
     let enrolled = policy.key(set.key).ok_or(Refusal::UnknownKey { key: set.key })?;
-    if enrolled.public_key.verifies(&signature::message(&set.hashes), &set.signature) {
-        Ok(enrolled)
-    } else {
-        Err(Refusal::BadSignature { key: set.key })
-    }
+    let right = enrolled.public_key.verifies(&signature::message(&set.hashes), &set.signature);
+    if right { Ok(()) } else { Err(Refusal::BadSignature { key: set.key }) }
 }
 
 /// Reads the approvals, each about this module, each by the key that signed it, no key twice.

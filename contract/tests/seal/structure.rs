@@ -22,8 +22,8 @@ fn what_we_seal_verifies_and_says_what_we_sealed() {
     let trusted = policy("", "", "");
     let verified = seal::verify(&file, &trusted, today).expect("a sealed and approved file");
     assert_eq!(verified.card, card());
-    assert_eq!(verified.digest, digest(&candidate("a")), "an approval leaves the module digest as it was");
-    assert_eq!(verified.approvals, [approval(verified.digest, ADA)]);
+    assert_eq!(verified.digest(), digest(&candidate("a")), "an approval leaves the module digest as it was");
+    assert_eq!(verified.approvals(), [approval(verified.digest(), ADA)]);
     assert_eq!(verified.file(), file);
     assert_eq!(file, approved(candidate("a"), &[ADA]), "the same inputs give the same bytes");
     assert_eq!(Module::of(&file).signed_by(&[JOB, ADA]), file, "the bench writes what the seal writes");

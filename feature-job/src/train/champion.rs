@@ -155,7 +155,7 @@ fn newest(registry: &Registry, model: &ModelName, today: Date) -> Result<Option<
         // What a host would refuse is no champion, whatever it says of itself.
         let Ok(module) = file::read(&path, MODULE_BYTES_MAX, Links::Refuse) else { continue };
         let Ok(verified) = seal::verify(&module, &policy, today) else { continue };
-        let (card, digest) = (verified.card, verified.digest);
+        let (card, digest) = (verified.card, verified.standing.digest);
         if card.model == *model && best.as_ref().is_none_or(|best| card.version > best.card.version) {
             best = Some(Champion { card, digest, module });
         }

@@ -26,8 +26,8 @@ impl VerifyArgs {
         match seal::verify(&bytes, &policy, Date::today()) {
             Ok(verified) => {
                 say!("{}: verified", shown(&self.file));
-                say!("  {} {}", verified.card.name(), verified.digest);
-                show_approvals(&verified.approvals, Some(&policy));
+                say!("  {} {}", verified.card.name(), verified.digest());
+                show_approvals(verified.approvals(), Some(&policy));
                 Ok(())
             }
             Err(refusal) => bail!("{}: refused ({}): {refusal}", shown(&self.file), refusal.code()),

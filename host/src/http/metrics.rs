@@ -1,6 +1,7 @@
 //! What is counted, and `GET /metrics`, which shows it as OpenMetrics text.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -17,6 +18,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::App;
 use super::problem::Problem;
+use crate::registry::ShadowFigures;
 
 /// Upper ends of the duration buckets, in seconds: a prediction takes tens of microseconds, a batch up to a second.
 const BUCKETS_S: [f64; 12] = [50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 50e-3, 250e-3, 1.0, 5.0];
@@ -99,7 +101,11 @@ fn looked_at(app: &App) -> Result<Registry, Problem> {
     registry.register("features_stored", "Users with a feature record", ConstGauge::new(app.store.len()));
     let store_bytes = ConstGauge::new(app.store.size_on_disk()?);
     registry.register_with_unit("store_size", "Disk space of the feature store", Unit::Bytes, store_bytes);
-    registry.register("model_swaps", "Versions that went live", ConstCounter::new(figures.swaps));
+    registry.register("model_swaps", "Changes of a live version", ConstCounter::new(figures.swaps));
+    let help = "Versions taken out of service since they failed";
+    registry.register("model_withdrawals", help, ConstCounter::new(figures.withdrawals));
+    versions(&mut registry, &figures.version_calls);
+    shadows(&mut registry, &figures.shadows);
     let rejections = counters("code", &figures.rejections);
     registry.register("module_rejections", "Module files refused, by reason", rejections);
     registry.register("engine_calls", "Calls into models", ConstCounter::new(figures.calls));
@@ -120,6 +126,38 @@ fn looked_at(app: &App) -> Result<Registry, Problem> {
     }
     registry.register("model_info", "The live version of each model", live);
     Ok(registry)
+}
+
+fn versions(registry: &mut Registry, calls: &[(String, u64, u64, u64)]) {
+    let (all, failed) = (Family::<Labels, Counter>::default(), Family::<Labels, Counter>::default());
+    for (model, version, calls, failures) in calls {
+        let labels = vec![("model", model.clone()), ("version", version.to_string())];
+        all.get_or_create(&labels).inc_by(*calls);
+        failed.get_or_create(&labels).inc_by(*failures);
+    }
+    registry.register("model_calls", "Calls into each compiled version since it was compiled", all);
+    registry.register("model_failures", "Those of them that failed by the version's fault", failed);
+}
+
+fn shadows(registry: &mut Registry, shadows: &[(String, ShadowFigures)]) {
+    let rows = Family::<Labels, Counter>::default();
+    let distance = Family::<Labels, Gauge<f64, AtomicU64>>::default();
+    for (model, figures) in shadows {
+        let model = ("model", model.clone());
+        for (outcome, count) in [
+            ("compared", figures.compared),
+            ("decided_otherwise", figures.decisions_differ),
+            ("dropped", figures.dropped),
+            ("failed", figures.failed),
+        ] {
+            rows.get_or_create(&vec![model.clone(), ("outcome", outcome.to_owned())]).inc_by(count);
+        }
+        if let Some(mean) = figures.mean_difference {
+            distance.get_or_create(&vec![model]).set(mean);
+        }
+    }
+    registry.register("shadow_rows", "Rows offered to the shadow, by outcome", rows);
+    registry.register("shadow_mean_difference", "Mean distance of the shadow's score from the live one's", distance);
 }
 
 fn counters(label: &'static str, figures: &[(&'static str, u64)]) -> Family<Labels, Counter> {

@@ -8,19 +8,22 @@ use axum::extract::{Path, State};
 use axum::http::Response;
 use contract::card::ModelCard;
 use contract::digest::Digest;
-use contract::ids::ModelName;
+use contract::ids::{EntityId, ModelName};
 use serde::Serialize;
+use tokio::sync::oneshot;
 
 use super::problem::Problem;
 use super::{App, json_response};
-use crate::registry::{ModelStatus, VersionStatus};
+use crate::registry::{ModelStatus, Order, OrderRefused, Role, ShadowFigures, VersionStatus};
 
 /// The models as requests see them: the registry, or a test's own.
 pub trait Models: Send + Sync {
-    /// Gives the version of a model that is live at this moment.
-    fn live(&self, name: &ModelName) -> Option<Arc<dyn Live>>;
-    /// Gives the live version of the model that answers where a request names none.
-    fn live_default(&self) -> Option<Arc<dyn Live>>;
+    /// Gives the version of a model that answers a user at this moment.
+    fn live(&self, name: &ModelName, user: EntityId) -> Option<Arc<dyn Live>>;
+    /// As [`live`](Self::live), of the model that answers where a request names none.
+    fn live_default(&self, user: EntityId) -> Option<Arc<dyn Live>>;
+    /// Asks for an operator's order to be carried out; the answer comes when it has been, or never where the registry ends.
+    fn order(&self, name: &ModelName, order: Order) -> oneshot::Receiver<Result<(), OrderRefused>>;
     /// Gives all models with their versions, for people.
     fn list(&self) -> Vec<ModelStatus>;
     /// Gives one model with its versions, or none if nothing of that name was ever seen.
@@ -32,6 +35,8 @@ pub trait Models: Send + Sync {
     /// # Errors
     /// The reasons, each a sentence for an operator.
     fn ready(&self) -> Result<(), Vec<String>>;
+    /// Gives what an operator should look at, each a sentence.
+    fn warnings(&self) -> Vec<String>;
     /// Gives what was counted, for the metrics page.
     fn figures(&self) -> ModelFigures;
 }
@@ -43,6 +48,8 @@ pub trait Live: Send + Sync {
     fn card(&self) -> &ModelCard;
     /// Gives the module's digest.
     fn digest(&self) -> Digest;
+    /// Gives the role in which it answers.
+    fn role(&self) -> Role;
     /// Scores rows of the view's width.
     ///
     /// # Errors
@@ -65,8 +72,14 @@ pub struct ScoreFault {
 pub struct ModelFigures {
     /// The live versions, as (model, version, digest).
     pub live: Vec<(String, u64, String)>,
-    /// How often a version went live.
+    /// How often a version went live, or was taken down.
     pub swaps: u64,
+    /// How often a version was taken out of service since it failed.
+    pub withdrawals: u64,
+    /// Calls into each compiled version, as (model, version, calls, failures).
+    pub version_calls: Vec<(String, u64, u64, u64)>,
+    /// How the shadow of each model compares.
+    pub shadows: Vec<(String, ShadowFigures)>,
     /// How often a file was refused, by the reason's code.
     pub rejections: Vec<(&'static str, u64)>,
     /// Calls into models.
@@ -84,13 +97,16 @@ pub struct ModelFigures {
 #[derive(Serialize)]
 struct List {
     models: Vec<ModelStatus>,
+    /// What an operator should look at.
+    warnings: Vec<String>,
     /// Files refused under a name that suggests no model.
     refused_files: Vec<VersionStatus>,
 }
 
 /// Answers `GET /v1/models`.
 pub async fn list(State(app): State<Arc<App>>) -> Response<Body> {
-    json_response(&List { models: app.models.list(), refused_files: app.models.unnamed() })
+    let (models, warnings, refused_files) = (app.models.list(), app.models.warnings(), app.models.unnamed());
+    json_response(&List { models, warnings, refused_files })
 }
 
 /// Answers `GET /v1/models/{name}`.
@@ -98,8 +114,17 @@ pub async fn show(
     State(app): State<Arc<App>>,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Response<Body>, Problem> {
+    status(&app, named(name)?)
+}
+
+/// Reads a model's name from the path.
+pub(super) fn named(name: Result<Path<String>, PathRejection>) -> Result<ModelName, Problem> {
     let Path(name) = name.map_err(|rejection| Problem::BadRequest(rejection.body_text()))?;
-    let name: ModelName = name.parse()?;
+    Ok(name.parse()?)
+}
+
+/// Answers with all that is known of a model.
+pub(super) fn status(app: &App, name: ModelName) -> Result<Response<Body>, Problem> {
     match app.models.show(&name) {
         Some(model) => Ok(json_response(&model)),
         None => Err(Problem::UnknownModel(name)),

@@ -12,6 +12,7 @@ use contract::digest::Digest;
 use contract::ids::{EntityId, IdError, ModelName};
 use serde::Serialize;
 
+use crate::registry::{OrderRefused, Reason};
 use crate::store::StoreError;
 
 use super::ingest::BadLine;
@@ -41,9 +42,18 @@ pub enum Problem {
     /// The registry has never seen a module of that name.
     #[error("no model is called `{0}`")]
     UnknownModel(ModelName),
-    /// No model is live yet.
-    #[error("no model is live: approve one, and see /v1/models for what was refused")]
-    NoLiveModel,
+    /// No model is live, for a reason of its own or since none was approved yet.
+    #[error("{}", no_live_model(.0.as_ref()))]
+    NoLiveModel(Option<Reason>),
+    /// An operator's order cannot be carried out.
+    #[error(transparent)]
+    Order(#[from] OrderRefused),
+    /// An operator's order is none.
+    #[error("the order cannot be read: {0}")]
+    BadOrder(String),
+    /// An operator's order is of another type.
+    #[error("send the order as JSON, with `content-type: application/json`")]
+    NotJson,
     /// Several models are live, and none is the default.
     #[error("several models are live: name one with ?model=")]
     ModelNeeded,
@@ -125,6 +135,9 @@ struct Document<'a> {
     code: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [BadLine],
+    /// The reason behind the problem, where that has a code of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a Reason>,
 }
 
 impl Problem {
@@ -139,7 +152,10 @@ impl Problem {
             Self::BadId(_) => (S::BAD_REQUEST, "bad_name", "not a model name"),
             Self::UnknownUser(_) => (S::NOT_FOUND, "unknown_user", "unknown user"),
             Self::UnknownModel(_) => (S::NOT_FOUND, "unknown_model", "unknown model"),
-            Self::NoLiveModel => (S::SERVICE_UNAVAILABLE, "no_live_model", "no live model"),
+            Self::NoLiveModel(_) => (S::SERVICE_UNAVAILABLE, "no_live_model", "no live model"),
+            Self::Order(refused) => order_class(refused),
+            Self::BadOrder(_) => (S::BAD_REQUEST, "bad_order", "not an order"),
+            Self::NotJson => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "unsupported media type"),
             Self::ModelNeeded => (S::BAD_REQUEST, "model_needed", "several models are live"),
             Self::ViewMismatch { .. } => {
                 (S::SERVICE_UNAVAILABLE, "view_mismatch", "features and model follow different views")
@@ -167,13 +183,22 @@ impl Problem {
     fn retry_after_s(&self) -> Option<u32> {
         match self {
             Self::WritesBusy { .. } | Self::BodiesBusy | Self::ConnectionsBusy { .. } => Some(1),
-            Self::NoLiveModel => Some(5),
+            Self::NoLiveModel(_) => Some(5),
+            Self::Order(OrderRefused::Busy) => Some(1),
             _ => None,
         }
     }
 
     fn errors(&self) -> &[BadLine] {
         if let Self::BadLines { errors, .. } = self { errors } else { &[] }
+    }
+
+    fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::NoLiveModel(reason) => reason.as_ref(),
+            Self::Order(OrderRefused::Unusable { reason, .. }) => Some(reason),
+            _ => None,
+        }
     }
 
     /// Writes the cause of a fault to the log; refusals are the caller's business and only counted.
@@ -197,6 +222,7 @@ impl IntoResponse for Problem {
             detail: self.to_string().chars().take(DETAIL_CHARS_MAX).collect(),
             code,
             errors: self.errors(),
+            reason: self.reason(),
         };
         let bytes = serde_json::to_vec(&body).expect("a problem is plain data");
         let mut response = Response::new(Body::from(bytes));
@@ -207,6 +233,29 @@ impl IntoResponse for Problem {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+fn order_class(refused: &OrderRefused) -> (StatusCode, &'static str, &'static str) {
+    use StatusCode as S;
+    match refused {
+        OrderRefused::UnknownModel(_) => (S::NOT_FOUND, "unknown_model", "unknown model"),
+        OrderRefused::UnknownVersion(_) => (S::NOT_FOUND, "unknown_version", "unknown version"),
+        OrderRefused::Unusable { .. } => (S::CONFLICT, "version_unusable", "the version cannot serve"),
+        OrderRefused::Contradiction(_) => (S::BAD_REQUEST, "bad_order", "not an order"),
+        OrderRefused::NothingBefore(_) | OrderRefused::NothingLive => {
+            (S::CONFLICT, "nothing_to_roll_back_to", "nothing to roll back to")
+        }
+        OrderRefused::Superseded => (S::CONFLICT, "order_superseded", "another order came in between"),
+        OrderRefused::Ledger(_) => (S::SERVICE_UNAVAILABLE, "ledger_unwritable", "the order cannot be remembered"),
+        OrderRefused::Busy => (S::SERVICE_UNAVAILABLE, "registry_busy", "the registry is busy"),
+    }
+}
+
+fn no_live_model(reason: Option<&Reason>) -> String {
+    match reason {
+        Some(reason) => format!("no model is live: {}", reason.message),
+        None => "no model is live: approve one, and see /v1/models for what was refused".to_owned(),
     }
 }
 

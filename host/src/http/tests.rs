@@ -4,3 +4,4 @@ mod answers;
 mod connections;
 mod house;
 mod ingest;
+mod traffic;

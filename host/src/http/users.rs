@@ -18,6 +18,7 @@ use serde::{Serialize, Serializer};
 use super::models::{Live, ScoreFault};
 use super::problem::Problem;
 use super::{App, json_response};
+use crate::registry::Role;
 
 #[derive(Serialize)]
 struct Features<'a> {
@@ -52,6 +53,8 @@ struct Model<'a> {
     name: &'a ModelName,
     version: ModelVersion,
     digest: Digest,
+    /// Whether this version answers everyone or, as a canary, a share of the users.
+    role: Role,
 }
 
 /// A row as a JSON object, in the view's order: a map of `serde_json` would sort it by name.
@@ -94,7 +97,7 @@ pub async fn prediction(
     let name = model_named(uri.query())?;
     let record = stored(&app, id)?;
     // The one snapshot of the model: whatever goes live from here on, this request keeps it.
-    let live = live(&app, name)?;
+    let live = live(&app, name, record.entity)?;
     let card = live.card();
     // On this worker: a row takes microseconds, handing it to another thread would take longer.
     let probability = one_score(&*live, &record.values)?;
@@ -107,7 +110,7 @@ pub async fn prediction(
         decision: card.output.decide(probability),
         threshold: card.output.threshold.get(),
         features: Row { view: app.view, values: &record.values },
-        model: Model { name: &card.model, version: card.version, digest: live.digest() },
+        model: Model { name: &card.model, version: card.version, digest: live.digest(), role: live.role() },
     }))
 }
 
@@ -124,18 +127,27 @@ fn stored(app: &App, id: Result<Path<String>, PathRejection>) -> Result<FeatureR
     }
 }
 
-fn live(app: &App, name: Option<ModelName>) -> Result<Arc<dyn Live>, Problem> {
+fn live(app: &App, name: Option<ModelName>, user: EntityId) -> Result<Arc<dyn Live>, Problem> {
     let Some(name) = name else {
-        return match app.models.live_default() {
-            Some(live) => Ok(live),
-            None if app.models.ready().is_ok() => Err(Problem::ModelNeeded),
-            None => Err(Problem::NoLiveModel),
-        };
+        return app.models.live_default(user).ok_or_else(|| no_default(app));
     };
-    match app.models.live(&name) {
-        Some(live) => Ok(live),
-        None if app.models.show(&name).is_some() => Err(Problem::NoLiveModel),
-        None => Err(Problem::UnknownModel(name)),
+    let absent = || match app.models.show(&name) {
+        Some(status) => Problem::NoLiveModel(status.unavailable),
+        None => Problem::UnknownModel(name.clone()),
+    };
+    app.models.live(&name, user).ok_or_else(absent)
+}
+
+/// Says why no model answers a request that names none.
+fn no_default(app: &App) -> Problem {
+    if app.models.ready().is_ok() {
+        return Problem::ModelNeeded;
+    }
+    // Of several models each may have its own reason; /v1/models tells them apart.
+    let mut reasons = app.models.list().into_iter().filter_map(|model| model.unavailable);
+    match (reasons.next(), reasons.next()) {
+        (only, None) => Problem::NoLiveModel(only),
+        _ => Problem::NoLiveModel(None),
     }
 }
 

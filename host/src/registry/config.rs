@@ -9,6 +9,8 @@ use contract::digest::Digest;
 use contract::ids::ModelName;
 use contract::trust::TrustError;
 
+use super::health::FailureLimits;
+
 /// What the registry is told at its start.
 #[derive(Debug, Clone)]
 pub struct RegistryConfig {
@@ -37,6 +39,8 @@ pub struct RegistryConfig {
     pub refusals_max: usize,
     /// How many instances are made and called once before a version goes live: one for each worker.
     pub warm_instances: usize,
+    /// From where on a version that fails is taken out of service.
+    pub failures: FailureLimits,
     /// Tells the day that keys and approvals must be valid on.
     pub today: fn() -> Date,
 }
@@ -63,8 +67,8 @@ pub enum RegistryError {
         /// What is wrong with it.
         cause: io::Error,
     },
-    /// The thread could not be started.
-    #[error("the registry's thread could not be started: {0}")]
+    /// A thread could not be started.
+    #[error("a thread of the registry could not be started: {0}")]
     Thread(#[source] io::Error),
 }
 
@@ -80,10 +84,11 @@ impl RegistryConfig {
             ledger_expected: false,
             poll_interval: Duration::from_secs(2),
             module_bytes_max: contract::seal::MODULE_BYTES_MAX,
-            files_max: 4096,
+            files_max: 16_384,
             standbys_max: 3,
             refusals_max: 256,
             warm_instances: std::thread::available_parallelism().map_or(2, usize::from),
+            failures: FailureLimits::default(),
             today: Date::today,
         }
     }

@@ -11,6 +11,7 @@ pub struct RegistryCounters {
     scans: AtomicU64,
     swaps: AtomicU64,
     proven: AtomicU64,
+    withdrawals: AtomicU64,
     phases_ns: [AtomicU64; 4],
     /// By reason code. The codes are literals of the program, so there is an end to them.
     rejections: Mutex<BTreeMap<&'static str, u64>>,
@@ -25,6 +26,8 @@ pub struct RegistryFigures {
     pub swaps: u64,
     /// Versions that were compiled and proven.
     pub proven: u64,
+    /// Versions taken out of service since they failed.
+    pub withdrawals: u64,
     /// Time spent so far reading files.
     pub read: Duration,
     /// Time spent so far verifying seals.
@@ -54,6 +57,7 @@ impl RegistryCounters {
             scans: self.scans.load(Ordering::Relaxed),
             swaps: self.swaps.load(Ordering::Relaxed),
             proven: self.proven.load(Ordering::Relaxed),
+            withdrawals: self.withdrawals.load(Ordering::Relaxed),
             read: phase(Phase::Read),
             verify: phase(Phase::Verify),
             compile: phase(Phase::Compile),
@@ -81,6 +85,10 @@ impl RegistryCounters {
 
     pub(super) fn proven(&self) {
         self.proven.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn withdrawal(&self) {
+        self.withdrawals.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn rejection(&self, code: &'static str) {

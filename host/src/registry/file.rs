@@ -1,5 +1,6 @@
 //! Looking at the folder of approved modules, and reading a file of it once.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
@@ -30,7 +31,7 @@ pub(super) struct ReadFile {
     pub(super) digest: Digest,
 }
 
-/// The modules of a folder, sorted by name, and how many were passed over.
+/// The modules of a folder, and how many were passed over.
 pub(super) struct Listing {
     pub(super) files: Vec<(OsString, Stamp)>,
     pub(super) passed_over: usize,
@@ -48,27 +49,24 @@ pub(super) fn stamp(path: &Path) -> io::Result<Stamp> {
     fs::metadata(path).map(|meta| stamp_of(&meta))
 }
 
-/// Lists what a folder holds under names that end in `.wasm`; names with a leading dot are files still being written.
-pub(super) fn list(folder: &Path, files_max: usize) -> io::Result<Listing> {
-    let mut files = Vec::new();
-    let mut passed_over = 0;
+/// Lists what a folder holds under names that end in `.wasm`; names with a leading dot are files still being written. Of more
+/// than `files_max`, those that are known stay in and of the others those whose names come first: a flood of new files pushes
+/// out nothing that was there.
+pub(super) fn list(folder: &Path, files_max: usize, known: &BTreeSet<OsString>) -> io::Result<Listing> {
+    let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
+        let name = entry?.file_name();
         let module = Path::new(&name).extension().is_some_and(|extension| extension == "wasm");
-        if !module || name.as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        if files.len() >= files_max {
-            passed_over += 1;
-            continue;
-        }
-        // Gone again since the folder was read: the next scan will not list it.
-        if let Ok(meta) = entry.path().symlink_metadata() {
-            files.push((name, stamp_of(&meta)));
+        if module && !name.as_encoded_bytes().starts_with(b".") {
+            names.push(name);
         }
     }
-    files.sort_by(|a, b| a.0.cmp(&b.0));
+    names.sort_by_cached_key(|name| (!known.contains(name), name.clone()));
+    let passed_over = names.len().saturating_sub(files_max);
+    names.truncate(files_max);
+    // Gone again since the folder was read: the next look will not list it.
+    let stamped = |name: OsString| Some((stamp_of(&folder.join(&name).symlink_metadata().ok()?), name));
+    let files = names.into_iter().filter_map(stamped).map(|(stamp, name)| (name, stamp)).collect();
     Ok(Listing { files, passed_over })
 }
 
@@ -108,13 +106,15 @@ mod tests {
         for name in ["b.wasm", "a.wasm", ".hidden.wasm", "a.wasm.tmp", "README.md", "c.WASM"] {
             fs::write(folder.path().join(name), name).expect("a file");
         }
-        let names = |max| {
-            let listing = list(folder.path(), max).expect("a folder");
+        let names = |max, known: &[&str]| {
+            let known = known.iter().map(OsString::from).collect();
+            let listing = list(folder.path(), max, &known).expect("a folder");
             let names: Vec<_> = listing.files.iter().map(|(name, _)| name.clone()).collect();
-            (names.len(), listing.passed_over, names)
+            (names, listing.passed_over)
         };
-        assert_eq!(names(10), (2, 0, vec!["a.wasm".into(), "b.wasm".into()]));
-        assert_eq!((names(1).0, names(1).1), (1, 1));
+        assert_eq!(names(10, &[]), (vec!["a.wasm".into(), "b.wasm".into()], 0));
+        assert_eq!(names(1, &[]), (vec!["a.wasm".into()], 1));
+        assert_eq!(names(1, &["b.wasm"]), (vec!["b.wasm".into()], 1), "what is known stays");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use contract::card::ModelCard;
 use contract::digest::Digest;
 use contract::ids::{ModelName, ModelVersion};
 
+use super::health::Health;
 use crate::engine::{CompiledModel, ScoreError};
 
 /// A model that is live, or could be at once. Whoever holds it keeps it whole, whatever is swapped meanwhile.
@@ -14,11 +15,12 @@ pub struct LiveModel {
     card: ModelCard,
     digest: Digest,
     compiled: Arc<CompiledModel>,
+    health: Health,
 }
 
 impl LiveModel {
-    pub(super) fn new(card: ModelCard, digest: Digest, compiled: CompiledModel) -> Self {
-        Self { card, digest, compiled: Arc::new(compiled) }
+    pub(super) fn new(card: ModelCard, digest: Digest, compiled: CompiledModel, health: Health) -> Self {
+        Self { card, digest, compiled: Arc::new(compiled), health }
     }
 
     /// Gives the model's name.
@@ -51,7 +53,24 @@ impl LiveModel {
     /// # Errors
     /// [`ScoreError`]; see [`CompiledModel::score`].
     pub fn score(&self, rows: &[f64]) -> Result<Vec<f64>, ScoreError> {
-        self.compiled.score(rows)
+        let answer = self.compiled.score(rows);
+        self.count(&answer);
+        answer
+    }
+
+    /// Counts a call that was made on [`compiled`](Self::compiled).
+    pub(super) fn count<T>(&self, answer: &Result<T, ScoreError>) {
+        self.health.called(answer);
+    }
+
+    /// Forgets its failures, since an operator wants it.
+    pub(super) fn forgive(&self) {
+        self.health.forgive();
+    }
+
+    /// Gives how many calls there were in service, and how many of them failed.
+    pub fn calls(&self) -> (u64, u64) {
+        self.health.figures()
     }
 }
 

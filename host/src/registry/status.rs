@@ -1,13 +1,17 @@
 //! What the registry says of itself: models, their versions, and refused files under the model their name suggests.
 
+use contract::date::Date;
 use contract::digest::Digest;
 use contract::ids::ModelName;
 use serde::Serialize;
 
+use super::event::Event;
 use super::reason::Reason;
+use super::shadow::ShadowFigures;
+use super::traffic::Traffic;
 
 /// A model with all that is known under its name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelStatus {
     /// The model's name.
     pub name: ModelName,
@@ -15,8 +19,18 @@ pub struct ModelStatus {
     pub live_version: Option<u64>,
     /// The highest version that was ever live.
     pub highest_live_version: Option<u64>,
+    /// Whether an operator chose the live version; otherwise the newest goes live by itself.
+    pub pinned: bool,
+    /// What an operator set.
+    pub traffic: Traffic,
+    /// Why no version is live, where one was.
+    pub unavailable: Option<Reason>,
+    /// How the shadow compares, where there is one.
+    pub shadow: Option<ShadowFigures>,
     /// Its versions, newest first, then the files refused under its name, by name.
     pub versions: Vec<VersionStatus>,
+    /// What happened, the latest last.
+    pub events: Vec<Event>,
 }
 
 /// A version, or a file that was refused.
@@ -38,8 +52,17 @@ pub struct VersionStatus {
     pub file_deleted: bool,
     /// Whether it is compiled and could go live at once.
     pub compiled: bool,
-    /// Why it is refused, or waits.
+    /// Who approved it, as they named themselves.
+    pub approved_by: Vec<String>,
+    /// The last day on which all its keys and approvals count, where there is one. It stays live after it, and is refused by
+    /// a host that starts later.
+    pub expires: Option<Date>,
+    /// Why it is refused, withdrawn, or waits.
     pub reason: Option<Reason>,
+    /// Calls since it was compiled; null where it is not.
+    pub calls: Option<u64>,
+    /// How many of them failed by its fault; null where it is not compiled.
+    pub failures: Option<u64>,
 }
 
 /// Where a version stands.
@@ -48,10 +71,37 @@ pub struct VersionStatus {
 pub enum VersionState {
     /// It answers requests.
     Live,
-    /// It was admitted and waits.
+    /// It answers those of a share of the users.
+    Canary,
+    /// It scores what the live one scores, for comparison only.
+    Shadow,
+    /// It was verified and waits.
     Standby,
+    /// It failed too often, and waits for an operator.
+    Withdrawn,
     /// It was refused, for the reason beside it.
     Rejected,
+}
+
+impl VersionStatus {
+    /// Gives the status of a file of which nothing is known but that it was refused.
+    pub(super) fn rejected() -> Self {
+        Self {
+            version: None,
+            state: VersionState::Rejected,
+            digest: None,
+            file: String::new(),
+            file_bytes: 0,
+            file_digest: None,
+            file_deleted: false,
+            compiled: false,
+            approved_by: Vec::new(),
+            expires: None,
+            reason: None,
+            calls: None,
+            failures: None,
+        }
+    }
 }
 
 /// Tells which model a file's name suggests: a known one that it starts with, else what stands before the version, else

@@ -4,9 +4,10 @@ use contract::card::{GoldenVector, ModelCard};
 use contract::digest::Digest;
 use contract::seal::Verified;
 
+use super::health::Health;
 use super::live::LiveModel;
 use super::reason::Reason;
-use crate::engine::{CompiledModel, Engine};
+use crate::engine::{CompileError, CompiledModel, Engine};
 
 /// The golden rows of one call; small, so that each call stays far from its deadline.
 const GOLDEN_CHUNK_ROWS: usize = 64;
@@ -21,10 +22,16 @@ pub(super) struct Compiled {
 /// A compiled model that gave its golden scores bit for bit, with its instances warmed up.
 pub(super) struct Proven(Compiled);
 
+/// Admits a verified module by its structure, long before it may be compiled.
+pub(super) fn admit(verified: &Verified<'_>, engine: &Engine) -> Result<(), Reason> {
+    Ok(crate::engine::admit(verified.file(), &engine.limits().module).map_err(CompileError::from)?)
+}
+
 /// Admits and compiles what was verified: the same bytes.
 pub(super) fn compile(verified: Verified<'_>, engine: &Engine) -> Result<Compiled, Reason> {
     let model = engine.compile(verified.file(), verified.card.view.width())?;
-    Ok(Compiled { card: verified.card, digest: verified.digest, model })
+    let digest = verified.digest();
+    Ok(Compiled { card: verified.card, digest, model })
 }
 
 impl Compiled {
@@ -53,7 +60,7 @@ impl Compiled {
 
 impl Proven {
     /// Makes it ready to be live.
-    pub(super) fn ready(self) -> LiveModel {
-        LiveModel::new(self.0.card, self.0.digest, self.0.model)
+    pub(super) fn ready(self, health: Health) -> LiveModel {
+        LiveModel::new(self.0.card, self.0.digest, self.0.model, health)
     }
 }

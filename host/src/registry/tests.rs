@@ -34,6 +34,10 @@ fn state_of(registry: &Registry, version: u64) -> Option<(VersionState, bool)> {
     Some((status.state, status.compiled))
 }
 
+mod service;
+mod traffic;
+mod trust;
+
 #[test]
 fn at_the_start_the_highest_version_goes_live_and_the_others_stand_by() {
     let house = House::new();
@@ -44,8 +48,9 @@ fn at_the_start_the_highest_version_goes_live_and_the_others_stand_by() {
     let live = registry.live(&name()).expect("a live version");
     assert_eq!(live.version().get(), 3);
     assert_eq!(live.score(&[0.0; 10]), Ok(vec![score(3); 2]));
-    assert_eq!(registry.default_model().expect("the only one").digest(), live.digest());
+    assert_eq!(registry.serving_default(None).expect("the only one").model().digest(), live.digest());
     assert_eq!(state_of(&registry, 3), Some((VersionState::Live, true)));
+    until("the others are compiled", || state_of(&registry, 1) == Some((VersionState::Standby, true)));
     assert_eq!(state_of(&registry, 2), Some((VersionState::Standby, true)));
     assert_eq!(registry.counters().figures().swaps, 1, "versions do not go live in turn");
     let status = serde_json::to_value(registry.models()).expect("plain data");
@@ -185,12 +190,15 @@ fn versions_do_not_go_back_by_themselves() {
     assert_eq!(registry.model(&name()).expect("known").highest_live_version, Some(3));
     assert_eq!(code_of(&registry, "credit-risk-2.wasm"), Some("highest_missing"));
     drop(registry);
-    // With nothing there at the start, an old version that turns up later waits for an operator.
+    // With nothing there at the start, an old version that turns up later waits for an operator; the one that served last
+    // does not.
     fs::remove_file(house.approved_path("credit-risk-2.wasm")).expect("the file is ours");
     let registry = house.open();
-    house.place_version(2);
-    until("version 2 stands by", || state_of(&registry, 2) == Some((VersionState::Standby, true)));
+    house.place_version(1);
+    until("version 1 stands by", || state_of(&registry, 1) == Some((VersionState::Standby, true)));
     assert_eq!(live_version(&registry), None);
+    house.place_version(2);
+    until("version 2 is live", || live_version(&registry) == Some(2));
     house.place_version(4);
     until("version 4 is live", || live_version(&registry) == Some(4));
 }
@@ -312,7 +320,7 @@ fn a_second_model_changes_nothing_for_those_who_name_none() {
     let registry = house.open();
     place_other();
     until("the second model is live", || registry.live(&other).is_some());
-    let default = |registry: &Registry| registry.default_model().map(|live| live.name().clone());
+    let default = |registry: &Registry| registry.serving_default(None).map(|live| live.model().name().clone());
     assert_eq!(default(&registry), Some(name()));
     drop(registry);
     let registry = house.open();

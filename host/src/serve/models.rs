@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use contract::card::ModelCard;
 use contract::digest::Digest;
-use contract::ids::ModelName;
+use contract::ids::{EntityId, ModelName};
+use tokio::sync::oneshot;
 
 use crate::engine::{Engine, ScoreError};
 use crate::http::models::{Live, ModelFigures, Models, ScoreFault};
-use crate::registry::{LiveModel, ModelStatus, Registry, VersionStatus};
+use crate::registry::{LiveModel, ModelStatus, Order, OrderRefused, Registry, Role, Serving, VersionStatus};
 
 /// The models that are served.
 pub struct Served {
@@ -28,12 +29,20 @@ impl Served {
 }
 
 impl Models for Served {
-    fn live(&self, name: &ModelName) -> Option<Arc<dyn Live>> {
-        self.registry.live(name).map(|live| live as Arc<dyn Live>)
+    fn live(&self, name: &ModelName, user: EntityId) -> Option<Arc<dyn Live>> {
+        self.registry.serving(name, Some(user)).map(|serving| serving as Arc<dyn Live>)
     }
 
-    fn live_default(&self) -> Option<Arc<dyn Live>> {
-        self.registry.default_model().map(|live| live as Arc<dyn Live>)
+    fn live_default(&self, user: EntityId) -> Option<Arc<dyn Live>> {
+        self.registry.serving_default(Some(user)).map(|serving| serving as Arc<dyn Live>)
+    }
+
+    fn order(&self, name: &ModelName, order: Order) -> oneshot::Receiver<Result<(), OrderRefused>> {
+        self.registry.order(name, order)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.registry.warnings()
     }
 
     fn list(&self) -> Vec<ModelStatus> {
@@ -56,7 +65,10 @@ impl Models for Served {
             return Err(vec![withheld]);
         }
         if self.live_models().is_empty() {
-            return Err(vec!["no model is live: approve one, and see /v1/models for what was refused".to_owned()]);
+            let unavailable = |model: ModelStatus| Some(format!("{}: {}", model.name, model.unavailable?.message));
+            let reasons: Vec<_> = self.registry.models().into_iter().filter_map(unavailable).collect();
+            let none = || vec!["no model is live: approve one, and see /v1/models for what was refused".to_owned()];
+            return Err(if reasons.is_empty() { none() } else { reasons });
         }
         Ok(())
     }
@@ -69,6 +81,9 @@ impl Models for Served {
             instances_idle: live.iter().map(|m| (m.name().to_string(), m.compiled().idle_count() as u64)).collect(),
             live: live.iter().map(|m| (m.name().to_string(), m.version().get(), m.digest().to_string())).collect(),
             swaps: registry.swaps,
+            withdrawals: registry.withdrawals,
+            version_calls: self.registry.compiled().iter().map(calls).collect(),
+            shadows: self.registry.models().into_iter().filter_map(|m| Some((m.name.to_string(), m.shadow?))).collect(),
             rejections: registry.rejections.into_iter().collect(),
             calls: engine.calls,
             rows: engine.rows,
@@ -84,17 +99,26 @@ impl Models for Served {
     }
 }
 
-impl Live for LiveModel {
+fn calls(version: &Arc<LiveModel>) -> (String, u64, u64, u64) {
+    let (calls, failures) = version.calls();
+    (version.name().to_string(), version.version().get(), calls, failures)
+}
+
+impl Live for Serving {
     fn card(&self) -> &ModelCard {
-        LiveModel::card(self)
+        self.model().card()
     }
 
     fn digest(&self) -> Digest {
-        LiveModel::digest(self)
+        self.model().digest()
+    }
+
+    fn role(&self) -> Role {
+        Serving::role(self)
     }
 
     fn score(&self, rows: &[f64]) -> Result<Vec<f64>, ScoreFault> {
-        LiveModel::score(self, rows)
+        Serving::score(self, rows)
             .map_err(|error: ScoreError| ScoreFault { code: error.code(), detail: error.to_string() })
     }
 }

@@ -39,7 +39,7 @@ fn a_prediction_names_the_model_and_keeps_every_bit() {
         assert_eq!(json["event_time"], "2020-12-30");
         assert_eq!(json["as_of"], "2021-12-27");
         assert_eq!(json["model"]["name"], "credit-risk");
-        assert_eq!(json["model"]["version"], 3);
+        assert_eq!((&json["model"]["version"], &json["model"]["role"]), (&3.into(), &"live".into()));
         assert_eq!(json["model"]["digest"], Digest::of(b"the module").to_string());
         assert!(answer.body.contains("\"features\":{\"nb_previous_loans\":15,\"avg_amount"), "{}", answer.body);
     }
@@ -100,8 +100,9 @@ fn a_record_of_an_earlier_view_is_not_served() {
 #[test]
 fn models_and_health() {
     let house = House::new();
-    let model = r#"{"name":"credit-risk","live_version":3,"highest_live_version":3,"versions":[]}"#;
-    assert_eq!(house.get("/v1/models").body, format!("{{\"models\":[{model}],\"refused_files\":[]}}"));
+    let model = r#"{"name":"credit-risk","live_version":3,"highest_live_version":3,"pinned":false,"traffic":{},"unavailable":null,"shadow":null,"versions":[],"events":[]}"#;
+    let list = format!("{{\"models\":[{model}],\"warnings\":[\"look here\"],\"refused_files\":[]}}");
+    assert_eq!(house.get("/v1/models").body, list);
     assert_eq!(house.get("/v1/models/credit-risk").body, model);
     house.get("/v1/models/other").is_problem(404, "unknown_model");
     house.get("/v1/models/Not_A_Name").is_problem(400, "bad_name");

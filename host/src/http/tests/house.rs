@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use crate::config::Limits;
 use crate::http::models::{Live, ModelFigures, Models, ScoreFault};
 use crate::http::{App, server};
-use crate::registry::{ModelStatus, VersionStatus};
+use crate::registry::{ModelStatus, Order, OrderRefused, Role, Traffic, VersionStatus};
 use crate::store::Store;
 
 /// A score with no short decimal form: it shows whether JSON keeps every bit.
@@ -44,6 +44,9 @@ impl Live for Fixed {
     fn digest(&self) -> Digest {
         Digest::of(b"the module")
     }
+    fn role(&self) -> Role {
+        Role::Live
+    }
     fn score(&self, rows: &[f64]) -> Result<Vec<f64>, ScoreFault> {
         assert_eq!(rows.len(), self.card.view.width());
         (self.score)()
@@ -61,11 +64,23 @@ impl One {
 }
 
 impl Models for One {
-    fn live(&self, name: &ModelName) -> Option<Arc<dyn Live>> {
-        self.live_default().filter(|_| name.as_str() == "credit-risk")
+    fn live(&self, name: &ModelName, user: EntityId) -> Option<Arc<dyn Live>> {
+        self.live_default(user).filter(|_| name.as_str() == "credit-risk")
     }
-    fn live_default(&self) -> Option<Arc<dyn Live>> {
+    fn live_default(&self, _: EntityId) -> Option<Arc<dyn Live>> {
         self.0.lock().expect("no test panics with it").clone().map(|live| live as Arc<dyn Live>)
+    }
+    fn order(&self, name: &ModelName, order: Order) -> oneshot::Receiver<Result<(), OrderRefused>> {
+        let (reply, answer) = oneshot::channel();
+        let _ = reply.send(match (name.as_str(), order) {
+            ("credit-risk", Order::Rollback { to: None } | Order::Traffic(Traffic { live: Some(_), .. })) => Ok(()),
+            ("credit-risk", _) => Err(OrderRefused::NothingLive),
+            _ => Err(OrderRefused::UnknownModel(name.clone())),
+        });
+        answer
+    }
+    fn warnings(&self) -> Vec<String> {
+        vec!["look here".to_owned()]
     }
     fn list(&self) -> Vec<ModelStatus> {
         vec![status()]
@@ -77,12 +92,16 @@ impl Models for One {
         Vec::new()
     }
     fn ready(&self) -> Result<(), Vec<String>> {
-        self.live_default().map(drop).ok_or_else(|| vec!["no model is live".to_owned()])
+        let live = self.0.lock().expect("no test panics with it").is_some();
+        live.then_some(()).ok_or_else(|| vec!["no model is live".to_owned()])
     }
     fn figures(&self) -> ModelFigures {
         ModelFigures {
             live: vec![("credit-risk".to_owned(), 3, "sha256:00".to_owned())],
             swaps: 2,
+            withdrawals: 1,
+            version_calls: vec![("credit-risk".to_owned(), 3, 11, 1)],
+            shadows: Vec::new(),
             rejections: vec![("unsigned", 4)],
             calls: 5,
             rows: 7,
@@ -95,7 +114,17 @@ impl Models for One {
 
 fn status() -> ModelStatus {
     let name = "credit-risk".parse().expect("a name");
-    ModelStatus { name, live_version: Some(3), highest_live_version: Some(3), versions: Vec::new() }
+    ModelStatus {
+        name,
+        live_version: Some(3),
+        highest_live_version: Some(3),
+        pinned: false,
+        traffic: Traffic::default(),
+        unavailable: None,
+        shadow: None,
+        versions: Vec::new(),
+        events: Vec::new(),
+    }
 }
 
 fn card(version: u64) -> ModelCard {
@@ -197,6 +226,15 @@ impl House {
             "POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
         );
         self.raw(&[head.as_bytes(), body].concat())
+    }
+
+    /// Sends an order with its headers and body.
+    pub fn order(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
+        );
+        self.raw(format!("{head}{body}").as_bytes())
     }
 
     /// Tells the server to stop.

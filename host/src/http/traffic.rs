@@ -1,0 +1,93 @@
+//! What operators ask for: which version answers whom.
+//!
+//! - `PUT /v1/models/{name}/traffic` with `{"live":7,"canary":{"version":8,"percent":5},"shadow":9}` sets all of it; what is
+//!   left out is not wanted any more. `{}` lets the newest version go live by itself again.
+//! - `POST /v1/models/{name}/rollback`, with nothing or `{"to":6}`, goes back to the version before and pins it.
+//!
+//! Both answer with the model's state when the order has been carried out and is on disk.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::http::Response;
+use axum::http::header::CONTENT_TYPE;
+use contract::ids::{ModelName, ModelVersion};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+use super::{App, body, json_response, models};
+use crate::registry::{Order, OrderRefused};
+
+/// The most bytes of an order; a real one has a hundred.
+const ORDER_BYTES_MAX: usize = 4 << 10;
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rollback {
+    to: Option<ModelVersion>,
+}
+
+/// Answers `GET /v1/models/{name}/traffic`.
+pub async fn show(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Response<Body>, Problem> {
+    let name = models::named(name)?;
+    let model = app.models.show(&name).ok_or(Problem::UnknownModel(name))?;
+    Ok(json_response(&model.traffic))
+}
+
+/// Answers `PUT /v1/models/{name}/traffic`.
+pub async fn set(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    let name = models::named(name)?;
+    let traffic = read(&app, request).await?.ok_or_else(|| Problem::BadOrder("the body is empty".to_owned()))?;
+    carry_out(&app, name, Order::Traffic(traffic)).await
+}
+
+/// Answers `POST /v1/models/{name}/rollback`.
+pub async fn roll_back(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    let name = models::named(name)?;
+    let Rollback { to } = read(&app, request).await?.unwrap_or_default();
+    carry_out(&app, name, Order::Rollback { to }).await
+}
+
+async fn carry_out(app: &Arc<App>, name: ModelName, order: Order) -> Result<Response<Body>, Problem> {
+    // The registry carries it out whether or not the client waits for the answer.
+    app.models.order(&name, order).await.unwrap_or(Err(OrderRefused::Busy))?;
+    models::status(app, name)
+}
+
+/// Reads a body of JSON; none where there is no body.
+async fn read<T: DeserializeOwned>(app: &App, request: Request) -> Result<Option<T>, Problem> {
+    let (head, body) = request.into_parts();
+    let json = match head.headers.get(CONTENT_TYPE).map(|value| value.to_str()) {
+        None => true,
+        Some(Err(_)) => false,
+        Some(Ok(text)) => {
+            text.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+        }
+    };
+    if !json {
+        body::discard(body, ORDER_BYTES_MAX, app.limits.body).await;
+        return Err(Problem::NotJson);
+    }
+    let (bytes, _room) = body::read_within(body, ORDER_BYTES_MAX, app.limits.body, &app.bodies).await?;
+    match bytes.trim_ascii().first() {
+        None => return Ok(None),
+        // A list of values in order would be taken for the object, and nobody could tell what it meant.
+        Some(b'{') => {}
+        Some(_) => return Err(Problem::BadOrder("it is no JSON object".to_owned())),
+    }
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| Problem::BadOrder(error.to_string()))
+}

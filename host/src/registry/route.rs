@@ -1,0 +1,75 @@
+//! Where a request goes: to the live version, or to the canary if its user is of that share; the shadow listens.
+
+use std::sync::Arc;
+
+use contract::ids::{EntityId, ModelName};
+use serde::Serialize;
+
+use super::live::LiveModel;
+use super::shadow::Shadow;
+use super::traffic::Canary;
+use crate::engine::ScoreError;
+
+/// The versions of one model that take part in traffic, as of one moment.
+#[derive(Clone)]
+pub(super) struct Route {
+    /// What answers.
+    pub(super) live: Arc<Serving>,
+    /// What answers a share of the users.
+    pub(super) canary: Option<(Canary, Arc<Serving>)>,
+}
+
+/// A version that answers, and in which role.
+pub struct Serving {
+    model: Arc<LiveModel>,
+    role: Role,
+    shadow: Option<Arc<Shadow>>,
+}
+
+/// In which role a version answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// It answers everyone, or all but the canary's users.
+    Live,
+    /// It answers a share of the users.
+    Canary,
+}
+
+impl Route {
+    /// Gives the version that answers a user; without one, the live version.
+    pub(super) fn serving(&self, model: &ModelName, user: Option<EntityId>) -> Arc<Serving> {
+        match (&self.canary, user) {
+            (Some((canary, serving)), Some(user)) if canary.takes(model, user) => Arc::clone(serving),
+            _ => Arc::clone(&self.live),
+        }
+    }
+}
+
+impl Serving {
+    pub(super) fn new(model: Arc<LiveModel>, role: Role, shadow: Option<Arc<Shadow>>) -> Arc<Self> {
+        Arc::new(Self { model, role, shadow })
+    }
+
+    /// Gives the version.
+    pub fn model(&self) -> &Arc<LiveModel> {
+        &self.model
+    }
+
+    /// Gives the role.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Scores rows on the calling thread; meant for small calls. The shadow gets single rows, after the answer is there.
+    ///
+    /// # Errors
+    /// [`ScoreError`]; see [`LiveModel::score`].
+    pub fn score(&self, rows: &[f64]) -> Result<Vec<f64>, ScoreError> {
+        let scores = self.model.score(rows)?;
+        if let (Some(shadow), &[score]) = (&self.shadow, &scores[..]) {
+            shadow.offer(&self.model, rows, score);
+        }
+        Ok(scores)
+    }
+}
