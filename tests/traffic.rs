@@ -35,6 +35,7 @@ fn an_operator_decides_which_version_answers_whom() {
 
     let answer = host.put_traffic(r#"{"live":1,"canary":{"version":2,"percent":30}}"#);
     assert_eq!((answer.status, &answer.body["pinned"]), (200, &true.into()), "{answer:?}");
+    host.wait_until("the canary answers", |model| state(model, 2) == "canary");
     let first: Vec<_> = users.iter().map(|&user| version_of(&host, user)).collect();
     let canaries = first.iter().filter(|(version, _)| *version == 2).count();
     assert!((users.len() / 5..users.len() * 2 / 5).contains(&canaries), "{canaries} of {}", users.len());
@@ -43,6 +44,7 @@ fn an_operator_decides_which_version_answers_whom() {
     // A restart forgets nothing of it: the same users get the same version.
     host.kill();
     let host = Host::start(&workshop);
+    host.wait_until("the canary answers again", |model| state(model, 2) == "canary");
     host.wait_for_version(1);
     assert_eq!(first, users.iter().map(|&user| version_of(&host, user)).collect::<Vec<_>>());
 
@@ -87,7 +89,8 @@ fn an_operator_decides_which_version_answers_whom() {
 }
 
 fn state(model: &serde_json::Value, version: u64) -> &str {
-    let mut versions = model["versions"].as_array().expect("a list").iter();
+    // A host that has just started may not have read any yet.
+    let mut versions = model["versions"].as_array().into_iter().flatten();
     versions
         .find(|about| about["version"] == version)
         .map_or("absent", |about| about["state"].as_str().expect("a state"))
