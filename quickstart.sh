@@ -73,7 +73,7 @@ train() {
 say "Version 1: the data scientist's own recipe. It misses gates: rows of one user stand on both sides of its split"
 train --features features.parquet --recipe baseline --model credit-risk --key job.pem --out modules/candidates
 run countersign review modules/candidates/credit-risk-1.wasm --modules modules
-run countersign approve modules/candidates/credit-risk-1.wasm --key ada.pem --by 'Ada Lovelace' \
+run countersign approve modules/candidates/credit-risk-1.wasm --yes --key ada.pem --by 'Ada Lovelace' \
     --reason 'the baseline, to compare with' \
     --override 'a demonstration: nothing is decided by it, and the next version is compared with it' --modules modules
 
@@ -107,7 +107,7 @@ train --features features.parquet --recipe forest --model credit-risk --key job.
 done) >requests.log &
 clients=$!
 sleep 1
-run countersign approve modules/candidates/credit-risk-2.wasm --key ada.pem --by 'Ada Lovelace' \
+run countersign approve modules/candidates/credit-risk-2.wasm --yes --key ada.pem --by 'Ada Lovelace' \
     --reason 'a probability, and learned without test users' --modules modules
 for _ in $(seq 300); do
     grep -q '"version":2' requests.log && break

@@ -23,7 +23,8 @@ fn train(workshop: &Workshop, recipe: &str, more: &[&str]) -> Output {
 }
 
 fn approve(workshop: &Workshop, more: &[&str]) -> Output {
-    let words = ["approve", FILE, "--key", "ada.pem", "--by", "Ada", "--reason", "a test", "--modules", "modules"];
+    let words =
+        ["approve", FILE, "--yes", "--key", "ada.pem", "--by", "Ada", "--reason", "a test", "--modules", "modules"];
     workshop.run(countersign().args(words.iter().chain(more)))
 }
 
@@ -69,6 +70,7 @@ fn a_failed_gate_is_marked_and_takes_an_override_that_no_hand_can_leave_out() {
         reason: "by hand".to_owned(),
         time: "2026-01-01T00:00:00Z".to_owned(),
         gates_override: None,
+        without_report: false,
         expires: None,
     };
     fs::write(workshop.approved(1), seal::approve(&candidate, &approval, &ada).expect("an approval")).expect("a file");

@@ -139,7 +139,7 @@ def wasmsign2_reads_ours(work, countersign, wasmsign2, candidate):
 
 
 def approve(countersign, modules, candidate, key, name):
-    args = ["approve", candidate, "--key", key, "--by", name, "--reason", "it is a test", "--modules", modules]
+    args = ["approve", candidate, "--yes", "--key", key, "--by", name, "--reason", "it is a test", "--modules", modules]
     said = countersign.does(*args, codes=(0, 1))
     if "approved:" not in said:
         countersign.does(*args, "--override", "it is a test")

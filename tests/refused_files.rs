@@ -119,19 +119,25 @@ fn the_approvers_verbs_refuse_what_must_not_be_approved() {
         assert!(!workshop.approved(1).exists(), "{words:?} wrote a file");
     };
     let by = ["--by", "Ada", "--reason", "a test", "--modules", "modules"];
-    check(&[&["approve", file, "--key", "job.pem"], &by[..]].concat(), "signed the module already");
-    check(&[&["approve", file, "--key", "absent.pem"], &by[..]].concat(), "absent.pem");
+    check(&[&["approve", file, "--yes", "--key", "job.pem"], &by[..]].concat(), "signed the module already");
+    check(&[&["approve", file, "--yes", "--key", "absent.pem"], &by[..]].concat(), "absent.pem");
     let digest = format!("sha256:{}", "0".repeat(64));
-    check(&[&["approve", file, "--key", "ada.pem", "--expect-digest", &digest], &by[..]].concat(), "not the expected");
-    check(&["approve", file, "--key", "ada.pem", "--by", "Ada", "--reason", " ", "--modules", "modules"], "reason");
+    check(
+        &[&["approve", file, "--yes", "--key", "ada.pem", "--expect-digest", &digest], &by[..]].concat(),
+        "not the expected",
+    );
+    check(
+        &["approve", file, "--yes", "--key", "ada.pem", "--by", "Ada", "--reason", " ", "--modules", "modules"],
+        "reason",
+    );
     check(&["verify", file, "--modules", "modules"], "not_approved");
     check(&["keygen", "--role", "job", "--out", "job.pem", "--modules", "modules"], "job.pem");
     workshop.countersign(["reject", file, "--by", "Ada", "--reason", "too few rows", "--modules", "modules"]);
-    check(&[&["approve", file, "--key", "ada.pem"], &by[..]].concat(), "too few rows");
+    check(&[&["approve", file, "--yes", "--key", "ada.pem"], &by[..]].concat(), "too few rows");
     fs::remove_file(workshop.path("modules/candidates/credit-risk-1.wasm.rejected.json")).expect("the record");
     let mut bytes = fs::read(workshop.candidate(1)).expect("the candidate");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(workshop.path("changed.wasm"), bytes).expect("a file");
-    check(&[&["approve", "changed.wasm", "--key", "ada.pem"], &by[..]].concat(), "tampered");
+    check(&[&["approve", "changed.wasm", "--yes", "--key", "ada.pem"], &by[..]].concat(), "tampered");
 }

@@ -30,7 +30,7 @@ fn no_approval_is_lost_and_two_make_it_live() {
     let failed = card.failed_gates().next().is_some();
     let approve = |key: &str| {
         let mut command = countersign();
-        command.args(["approve", "modules/candidates/credit-risk-1.wasm", "--key", key, "--by", key]);
+        command.args(["approve", "modules/candidates/credit-risk-1.wasm", "--yes", "--key", key, "--by", key]);
         command.args(["--reason", "a test", "--modules", "modules"]);
         if failed {
             command.args(["--override", "a small sample"]);

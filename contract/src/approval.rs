@@ -31,6 +31,9 @@ pub struct Approval {
     /// Why failed gates were set aside, where they were.
     #[serde(rename = "override")]
     pub gates_override: Option<String>,
+    /// Whether it was given without the report that the card names; written only where it was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_report: bool,
     /// The last day the approval holds, where there is one.
     pub expires: Option<Date>,
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes};
+use ed25519_dalek::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, KeypairBytes};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,12 @@ pub enum KeyError {
     /// The file holds no private key of the right kind.
     #[error("key {path} is no Ed25519 private key in PKCS#8 PEM: make one with `countersign keygen`")]
     NotAKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file holds no public key of the right kind.
+    #[error("key {path} is no Ed25519 public key: `countersign keys show KEY.pem` gives that of a private key")]
+    NotAPublicKeyFile {
         /// The file.
         path: PathBuf,
     },
@@ -118,6 +124,25 @@ impl fmt::Debug for PrivateKey {
 }
 
 impl PublicKey {
+    /// Reads a public key's file: PEM, as `openssl pkey -pubout` writes it, or its 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`KeyError::Read`], or [`KeyError::NotAPublicKeyFile`] for any other content, a private key's too.
+    pub fn load(path: &Path) -> Result<Self, KeyError> {
+        let no_key = || KeyError::NotAPublicKeyFile { path: path.to_owned() };
+        let text = file::read(path, KEY_FILE_BYTES_MAX, Links::Follow).map_err(|error| match error {
+            ReadError::System(cause) => KeyError::Read { path: path.to_owned(), cause },
+            ReadError::NotAFile | ReadError::TooLarge { .. } => no_key(),
+        })?;
+        let text = std::str::from_utf8(&text).map_err(|_| no_key())?;
+        // A point is held against the same rules whichever way it is written.
+        let digits = match VerifyingKey::from_public_key_pem(text) {
+            Ok(key) => hex::encode(key.as_bytes()),
+            Err(_) => text.trim().to_owned(),
+        };
+        Self::try_from(digits).map_err(|_| no_key())
+    }
+
     /// Gives the id that stands beside the key's signatures.
     pub fn id(&self) -> KeyId {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).expect("a key of any length will do");
@@ -224,6 +249,26 @@ mod tests {
             ed25519_dalek::Verifier::verify(&public.0, b"message", &Signature::from_bytes(&signature));
         assert!(by_the_equation.is_ok(), "the equation holds");
         assert!(!public.verifies(b"message", &signature));
+    }
+
+    #[test]
+    fn a_public_key_reads_from_pem_and_from_digits() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("job.pub");
+        let digits = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        // As `openssl pkey -pubout` writes it.
+        let pem = "-----BEGIN PUBLIC KEY-----\n\
+            MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";
+        for text in [pem.to_owned(), digits.to_owned(), format!("{digits}\n")] {
+            fs::write(&path, text).expect("a file");
+            assert_eq!(String::from(PublicKey::load(&path).expect("a public key")), digits);
+        }
+        let weak = "-----BEGIN PUBLIC KEY-----\n\
+            MCowBQYDK2VwAyEAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n-----END PUBLIC KEY-----\n";
+        for text in ["", OPENSSL_KEY, weak, &"0".repeat(1 << 15)] {
+            fs::write(&path, text).expect("a file");
+            assert!(matches!(PublicKey::load(&path), Err(KeyError::NotAPublicKeyFile { .. })), "{text}");
+        }
     }
 
     #[test]

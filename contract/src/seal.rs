@@ -16,6 +16,7 @@
 //! <https://github.com/WebAssembly/tool-conventions/blob/main/Signatures.md>, as `wasmsign2` 0.2.8 writes it.
 
 mod layout;
+mod look;
 pub mod refusal;
 mod sign;
 pub mod signature;
@@ -23,6 +24,7 @@ mod standing;
 mod verify;
 
 pub use layout::{Inspected, inspect};
+pub use look::Look;
 pub use refusal::Refusal;
 pub use sign::{SealError, approve, seal_candidate};
 pub use standing::Standing;

@@ -53,6 +53,16 @@ pub enum SectionError {
 }
 
 impl<'a> Section<'a> {
+    /// Gives the section's id: 0 for a custom section, else what the binary format of components has.
+    pub fn id(&self) -> u8 {
+        self.raw[0]
+    }
+
+    /// Gives the name of a custom section.
+    pub fn name(&self) -> Option<&'a str> {
+        self.custom.map(|(name, _)| name)
+    }
+
     /// Gives the payload of a custom section of this name.
     pub fn custom(&self, name: &str) -> Option<&'a [u8]> {
         self.custom.filter(|(found, _)| *found == name).map(|(_, payload)| payload)
@@ -64,21 +74,30 @@ impl<'a> Section<'a> {
 /// # Errors
 /// [`SectionError`], with the place in the file.
 pub fn sections(file: &[u8]) -> Result<Vec<Section<'_>>, SectionError> {
+    let (found, error) = readable_sections(file);
+    error.map_or(Ok(found), Err)
+}
+
+/// Splits a component file into its sections as far as they can be read, and tells what is wrong behind them.
+pub fn readable_sections(file: &[u8]) -> (Vec<Section<'_>>, Option<SectionError>) {
+    let mut found = Vec::new();
     if file.is_empty() || !COMPONENT_PREAMBLE.starts_with(&file[..file.len().min(8)]) {
-        return Err(SectionError::Preamble);
+        return (found, Some(SectionError::Preamble));
+    }
+    if file.len() < 8 {
+        return (found, Some(SectionError::Truncated { offset: 0 }));
     }
     let mut reader = Reader { bytes: file, at: 8 };
-    if file.len() < 8 {
-        return Err(SectionError::Truncated { offset: 0 });
-    }
-    let mut found = Vec::new();
     while reader.at < file.len() {
         if found.len() == SECTIONS_MAX {
-            return Err(SectionError::TooMany);
+            return (found, Some(SectionError::TooMany));
         }
-        found.push(section(&mut reader)?);
+        match section(&mut reader) {
+            Ok(section) => found.push(section),
+            Err(error) => return (found, Some(error)),
+        }
     }
-    Ok(found)
+    (found, None)
 }
 
 fn section<'a>(reader: &mut Reader<'a>) -> Result<Section<'a>, SectionError> {

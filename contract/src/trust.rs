@@ -15,12 +15,14 @@
 //! ```
 //! The last three may be left out: a key then does not end, is not revoked, and signs modules of any model.
 
+mod edit;
+
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 use crate::date::Date;
 use crate::digest::Digest;
@@ -28,10 +30,16 @@ use crate::file::{self, Links, ReadError};
 use crate::ids::{KeyId, ModelName};
 use crate::key::PublicKey;
 
+pub use edit::{Changed, NewKey, enrol, expire, revoke, revoke_digest};
+
 /// The most bytes of a policy that are read.
 const POLICY_BYTES_MAX: u64 = 1 << 20;
 /// The most characters of a key holder's name.
 pub const HOLDER_CHARS_MAX: usize = 128;
+/// The fewest digits that stand for a key's id.
+const ID_DIGITS_MIN: usize = 4;
+/// How many days ahead it is worth a word that a key or an approval expires.
+pub const EXPIRY_WARNING_DAYS: i32 = 30;
 /// What a new policy says before its first key.
 const NEW_POLICY: &str = include_str!("../../modules/trust.toml");
 
@@ -88,6 +96,15 @@ pub enum Role {
     Approver,
 }
 
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Job => "job",
+            Self::Approver => "approver",
+        })
+    }
+}
+
 /// Why a policy was not read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
@@ -126,9 +143,20 @@ pub enum PolicyError {
     /// The text cannot be edited.
     #[error("not a trust policy: {0}")]
     Edit(#[from] toml_edit::TomlError),
-    /// `keys` is something else than `[[keys]]` tables.
-    #[error("`keys` must be a list of `[[keys]]` tables to enrol a key here")]
-    Keys,
+    /// What is to be changed is written in another form of TOML than can be changed in place.
+    #[error("`{0}` is not written in the usual form, so it cannot be changed here: change the file by hand")]
+    Form(&'static str),
+    /// No key is enrolled under this id or name.
+    #[error("no key of the id or name `{0}` is enrolled: `countersign keys list` shows them")]
+    UnknownKey(String),
+    /// More than one key goes by this.
+    #[error("{count} keys go by `{wanted}`: name one by more of its id")]
+    Ambiguous {
+        /// What was asked for.
+        wanted: String,
+        /// How many keys go by it.
+        count: usize,
+    },
     /// No approval is demanded.
     #[error("approvals_required is 0: a module needs at least one approval")]
     NoApproval,
@@ -141,6 +169,9 @@ pub enum PolicyError {
     /// A holder's name is empty, too long, or holds control characters.
     #[error("a key's name has 1 to {HOLDER_CHARS_MAX} characters and no control characters")]
     Holder,
+    /// A reason is empty, too long, or holds control characters.
+    #[error("a reason in the policy has 1 to {HOLDER_CHARS_MAX} characters and no control characters")]
+    Reason,
 }
 
 fn one() -> usize {
@@ -154,6 +185,21 @@ impl TrustPolicy {
     /// [`TrustError`], with the file and what is wrong.
     pub fn load(path: &Path) -> Result<Self, TrustError> {
         read(path)?.parse().map_err(|cause| TrustError::Policy { path: path.to_owned(), cause })
+    }
+
+    /// Gives the enrolled key that goes by an id, the start of one, or a holder's whole name.
+    ///
+    /// # Errors
+    /// [`PolicyError::UnknownKey`], or [`PolicyError::Ambiguous`] where several do.
+    pub fn find(&self, wanted: &str) -> Result<&EnrolledKey, PolicyError> {
+        let start =
+            |key: &&EnrolledKey| wanted.len() >= ID_DIGITS_MIN && key.public_key.id().to_string().starts_with(wanted);
+        let found: Vec<_> = self.keys.iter().filter(|key| key.name == wanted || start(key)).collect();
+        match found[..] {
+            [] => Err(PolicyError::UnknownKey(wanted.to_owned())),
+            [key] => Ok(key),
+            _ => Err(PolicyError::Ambiguous { wanted: wanted.to_owned(), count: found.len() }),
+        }
     }
 
     /// Gives the enrolled key of this id.
@@ -180,42 +226,6 @@ impl FromStr for TrustPolicy {
         }
         Ok(policy)
     }
-}
-
-/// Enrols a key in a policy file, which is made where it is absent; the rest of the file, comments too, stays as it is.
-///
-/// # Errors
-/// [`TrustError`]; the file is then unchanged.
-pub fn enrol(path: &Path, name: &str, role: Role, key: PublicKey) -> Result<(), TrustError> {
-    let unchanged = |cause| TrustError::Write { path: path.to_owned(), cause };
-    // Two enrolments at once must not overwrite each other.
-    let _lock = file::lock(file::folder(path), ".trust.lock").map_err(unchanged)?;
-    let text = match read(path) {
-        Err(TrustError::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => NEW_POLICY.to_owned(),
-        other => other?,
-    };
-    let changed =
-        with_key(&text, name, role, key).map_err(|cause| TrustError::Policy { path: path.to_owned(), cause })?;
-    file::replace(path, changed.as_bytes()).map_err(unchanged)
-}
-
-fn with_key(text: &str, name: &str, role: Role, key: PublicKey) -> Result<String, PolicyError> {
-    check_holder(name)?;
-    let mut document: DocumentMut = text.parse()?;
-    let keys = document.entry("keys").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
-    let keys = keys.as_array_of_tables_mut().ok_or(PolicyError::Keys)?;
-    let mut table = Table::new();
-    table["name"] = value(name);
-    table["role"] = value(match role {
-        Role::Job => "job",
-        Role::Approver => "approver",
-    });
-    table["public_key"] = value(String::from(key));
-    table.decor_mut().set_prefix(format!("\n# {}\n", key.id()));
-    keys.push(table);
-    let changed = document.to_string();
-    changed.parse::<TrustPolicy>()?;
-    Ok(changed)
 }
 
 fn read(path: &Path) -> Result<String, TrustError> {
@@ -246,21 +256,6 @@ mod tests {
     fn the_shipped_policy_names_no_key() {
         let policy: TrustPolicy = NEW_POLICY.parse().expect("the shipped policy");
         assert_eq!((policy.keys.len(), policy.approvals_required), (0, 1));
-    }
-
-    #[test]
-    fn enrolling_keeps_the_rest_of_the_file() {
-        let text = "# mine\napprovals_required = 2\n";
-        let text = with_key(text, "job", Role::Job, public(1)).expect("a first key");
-        let text = with_key(&text, "Ada \"A\" L.", Role::Approver, public(2)).expect("a second key");
-        assert!(text.starts_with("# mine\napprovals_required = 2\n"), "{text}");
-        let policy: TrustPolicy = text.parse().expect("still a policy");
-        assert_eq!(policy.approvals_required, 2);
-        assert_eq!(policy.key(public(1).id()).map(|key| key.role), Some(Role::Job));
-        assert_eq!(policy.key(public(2).id()).map(|key| key.name.as_str()), Some("Ada \"A\" L."));
-        assert_eq!(policy.key(public(3).id()), None);
-        assert!(matches!(with_key(&text, "job", Role::Approver, public(1)), Err(PolicyError::Twice(_))));
-        assert!(matches!(with_key(&text, "a\u{1b}b", Role::Job, public(4)), Err(PolicyError::Holder)));
     }
 
     #[test]

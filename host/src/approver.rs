@@ -11,9 +11,12 @@ macro_rules! say {
 }
 
 mod approve;
+mod compare;
 mod export_oms;
 mod gates;
+mod inspect;
 mod keygen;
+mod keys;
 mod registry;
 mod reject;
 mod report;
@@ -22,7 +25,9 @@ mod verify;
 
 pub use approve::ApproveArgs;
 pub use export_oms::ExportOmsArgs;
+pub use inspect::InspectArgs;
 pub use keygen::KeygenArgs;
+pub use keys::KeysArgs;
 pub use reject::RejectArgs;
 pub use review::ReviewArgs;
 pub use verify::VerifyArgs;

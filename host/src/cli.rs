@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::approver::{ApproveArgs, ExportOmsArgs, KeygenArgs, RejectArgs, ReviewArgs, VerifyArgs};
+use crate::approver::{
+    ApproveArgs, ExportOmsArgs, InspectArgs, KeygenArgs, KeysArgs, RejectArgs, ReviewArgs, VerifyArgs,
+};
 use crate::config::ServeArgs;
 
 /// Serves features and predictions by user id, from models that a human has countersigned
@@ -19,13 +21,17 @@ enum Verb {
     Serve(ServeArgs),
     /// Make a signing key and enrol its public half in the trust policy
     Keygen(KeygenArgs),
+    /// Show and change whose keys count in the trust policy
+    Keys(KeysArgs),
     /// Show what a candidate says of itself, and whether its seal holds
     Review(ReviewArgs),
     /// Countersign a candidate and put it into the registry's approved/
     Approve(ApproveArgs),
     /// Record beside a candidate that it was turned down, and why
     Reject(RejectArgs),
-    /// Tell whether a host with this trust policy would run a module, and if not, why
+    /// Show everything a module file says of itself, believed or not
+    Inspect(InspectArgs),
+    /// Tell whether a host with this trust policy would run modules, and if not, why
     Verify(VerifyArgs),
     /// Write a module's signature in the OpenSSF Model Signing form, for other tools to verify
     ExportOms(ExportOmsArgs),
@@ -41,9 +47,11 @@ impl Cli {
         match self.verb {
             Verb::Serve(args) => args.run(),
             Verb::Keygen(args) => args.run(),
+            Verb::Keys(args) => args.run(),
             Verb::Review(args) => args.run(),
             Verb::Approve(args) => args.run(),
             Verb::Reject(args) => args.run(),
+            Verb::Inspect(args) => args.run(),
             Verb::Verify(args) => args.run(),
             Verb::ExportOms(args) => args.run(),
         }

@@ -108,8 +108,19 @@ impl Workshop {
         let file = format!("modules/candidates/credit-risk-{version}.wasm");
         let candidate = self.candidate(version);
         let card = contract::seal::inspect(&std::fs::read(&candidate).expect("the candidate")).expect("a module").card;
-        let mut words =
-            vec!["approve", &file, "--key", "ada.pem", "--by", "Ada", "--reason", "a test", "--modules", "modules"];
+        let mut words = vec![
+            "approve",
+            &file,
+            "--yes",
+            "--key",
+            "ada.pem",
+            "--by",
+            "Ada",
+            "--reason",
+            "a test",
+            "--modules",
+            "modules",
+        ];
         if card.failed_gates().next().is_some() {
             words.extend(["--override", "a small sample"]);
         }

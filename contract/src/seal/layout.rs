@@ -77,6 +77,13 @@ fn parts<'s, 'a>(rest: &'s [Section<'a>], signatures: usize) -> Result<Vec<&'s [
     Ok(parts)
 }
 
+/// Gives the digest of a bare component of these sections.
+pub(super) fn component_digest<'s, 'a: 's>(sections: impl Iterator<Item = &'s Section<'a>>) -> Digest {
+    let mut hasher = Sha256::new_with_prefix(COMPONENT_PREAMBLE);
+    sections.for_each(|section| hasher.update(section.raw));
+    Digest::new(hasher.finalize().into())
+}
+
 /// Gives the digest of the bare component, and the card's payload.
 fn first_part<'a>(part: &[Section<'a>]) -> Result<(Digest, &'a [u8]), Refusal> {
     let [component @ .., card, _delimiter] = part else { return Err(Refusal::CardMisplaced) };
@@ -85,9 +92,7 @@ fn first_part<'a>(part: &[Section<'a>]) -> Result<(Digest, &'a [u8]), Refusal> {
         return Err(Refusal::CardMisplaced);
     }
     let payload = card.custom(CARD_SECTION).ok_or(Refusal::CardMisplaced)?;
-    let mut hasher = Sha256::new_with_prefix(COMPONENT_PREAMBLE);
-    component.iter().for_each(|section| hasher.update(section.raw));
-    Ok((Digest::new(hasher.finalize().into()), payload))
+    Ok((component_digest(component.iter()), payload))
 }
 
 fn approval<'a>(part: &[Section<'a>], number: usize) -> Result<&'a [u8], Refusal> {
@@ -98,7 +103,8 @@ fn approval<'a>(part: &[Section<'a>], number: usize) -> Result<&'a [u8], Refusal
     .ok_or(Refusal::ApprovalMisplaced { part: number })
 }
 
-fn rolling_hashes(parts: &[&[Section]]) -> Vec<Digest> {
+/// Gives the rolling hashes, one for each part.
+pub(super) fn rolling_hashes(parts: &[&[Section]]) -> Vec<Digest> {
     let mut hasher = Sha256::new();
     let roll = |part: &&[Section]| {
         part.iter().for_each(|section| hasher.update(section.raw));

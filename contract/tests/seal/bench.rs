@@ -104,6 +104,7 @@ pub fn approval(digest: Digest, seed: u8) -> Approval {
         reason: "all gates passed".to_owned(),
         time: "2026-06-15T08:00:00Z".to_owned(),
         gates_override: None,
+        without_report: false,
         expires: None,
     }
 }

@@ -1,6 +1,7 @@
 //! `countersign approve`: a human's signature on a candidate, and the file the host waits for.
 
 use std::fs;
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -12,6 +13,7 @@ use contract::key::PrivateKey;
 use contract::seal::refusal::printable;
 use contract::{file, seal};
 
+use super::compare::Beside;
 use super::registry::{RegistryArgs, read_module, shown};
 use super::reject::{now, rejection};
 use super::report::Report;
@@ -24,8 +26,10 @@ Example:
   countersign approve modules/candidates/credit-risk-1.wasm --key ada.pem --by 'Ada Lovelace' \\
       --reason 'beats version 0 on unseen users' --modules modules
 
-It signs the very bytes it shows. A candidate that did not pass its gates takes --override with a reason, which is signed as
-well and without which no host runs it. The report must lie beside the candidate, and be the one that its card names. Where the policy asks for several approvers, each runs the same command in turn.")]
+It signs the very bytes it shows, once they are confirmed: answer `yes`, or give --yes in a script, best with --expect-digest.
+A candidate that did not pass its gates takes --override with a reason, which is signed as well and without which no host runs
+it. The report must lie beside the candidate, and be the one that its card names; that it was missing (--without-report) is
+signed too. Where the policy asks for several approvers, each runs the same command in turn.")]
 pub struct ApproveArgs {
     /// Candidate file
     file: PathBuf,
@@ -47,6 +51,12 @@ pub struct ApproveArgs {
     /// Last day the approval holds, as YYYY-MM-DD [default: it does not end]
     #[arg(long, value_name = "DATE")]
     expires: Option<Date>,
+    /// Sign without asking
+    #[arg(long)]
+    yes: bool,
+    /// A running host, to compare with what it has live
+    #[arg(long, value_name = "URL")]
+    host: Option<String>,
     /// Refuse any candidate but the one of this digest, `sha256:...`
     #[arg(long, value_name = "DIGEST")]
     expect_digest: Option<Digest>,
@@ -78,14 +88,17 @@ impl ApproveArgs {
         let report = Report::find(&self.file, card, &self.registry);
         report.demand(self.without_report)?;
         let gates_override = gates::overriding(card, self.gates_override)?;
-        review::show(
-            card,
-            digest,
-            candidate.approvals(),
-            Some(&policy),
-            self.registry.newest_approved(card, &policy).as_ref(),
-        );
+        let beside = Beside::find(card, &self.registry, Some(&policy), self.host.as_deref())?;
+        review::show(card, digest, candidate.approvals(), Some(&policy), &beside);
         report.show();
+        if !self.yes {
+            confirm(&format!(
+                "Sign {} ({digest}) as {} with key {}?",
+                card.name(),
+                printable(&self.by),
+                key.public().id()
+            ))?;
+        }
 
         let approved = self.registry.approved();
         fs::create_dir_all(&approved).with_context(|| format!("cannot make the folder {}", shown(&approved)))?;
@@ -105,6 +118,7 @@ impl ApproveArgs {
             reason: self.reason,
             time: now(),
             gates_override,
+            without_report: !matches!(report, Report::Holds(_)),
             expires: self.expires,
         };
         let signed = seal::approve(&base, &approval, &key)?;
@@ -117,6 +131,23 @@ impl ApproveArgs {
         written.with_context(|| format!("cannot write {}", shown(&out)))?;
         say!("\napproved: {} carries {approvals} of {} approvals", shown(&out), policy.approvals_required);
         Ok(())
+    }
+}
+
+/// Asks whoever runs the command; only a `yes` goes on.
+fn confirm(question: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout();
+    let _ = write!(out, "\n{question} [yes/no] ");
+    let _ = out.flush();
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
+    if !io::stdin().is_terminal() {
+        let _ = writeln!(out);
+    }
+    match answer.trim() {
+        "yes" | "y" | "Yes" | "YES" | "Y" => Ok(()),
+        _ if read == 0 => bail!("not approved: nobody answered; answer `yes`, or give --yes in a script"),
+        _ => bail!("not approved: the answer was not `yes`"),
     }
 }
 

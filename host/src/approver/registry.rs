@@ -28,6 +28,15 @@ impl RegistryArgs {
         self.trust.clone().unwrap_or_else(|| self.modules.join("trust.toml"))
     }
 
+    /// Makes the registry's folder, where the policy is to lie in it.
+    pub(super) fn make_folder(&self) -> anyhow::Result<()> {
+        match self.trust {
+            Some(_) => Ok(()),
+            None => fs::create_dir_all(&self.modules)
+                .with_context(|| format!("cannot make the folder {}", shown(&self.modules))),
+        }
+    }
+
     pub(super) fn policy(&self) -> anyhow::Result<TrustPolicy> {
         TrustPolicy::load(&self.trust_path())
             .context("name the trust policy with --trust, or its folder with --modules")

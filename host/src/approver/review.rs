@@ -11,6 +11,7 @@ use contract::seal;
 use contract::seal::refusal::printable;
 use contract::trust::TrustPolicy;
 
+use super::compare::Beside;
 use super::gates;
 use super::registry::{RegistryArgs, read_module};
 use super::reject::rejection;
@@ -20,13 +21,17 @@ use super::report::Report;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  countersign review modules/candidates/credit-risk-1.wasm --modules modules
+  countersign review modules/candidates/credit-risk-1.wasm --modules modules --host http://127.0.0.1:8080
 
-Prints what the card says, and where the report for people lies. Ends with an error where the file in the report's place is
+Prints what the card says beside the figures of the version that the host has live, or of the newest approved one where no host
+is named, and where the report for people lies. Ends with an error where the file in the report's place is
 not the report that the card names.")]
 pub struct ReviewArgs {
     /// Candidate or approved module
     file: PathBuf,
+    /// A running host, to compare with what it has live
+    #[arg(long, value_name = "URL")]
+    host: Option<String>,
     #[command(flatten)]
     registry: RegistryArgs,
 }
@@ -37,8 +42,8 @@ impl ReviewArgs {
         let found = seal::inspect(&bytes)?;
         let policy = self.registry.policy();
         let trusted = policy.as_ref().ok();
-        let newest = trusted.and_then(|policy| self.registry.newest_approved(&found.card, policy));
-        show(&found.card, found.digest, &found.approvals, trusted, newest.as_ref());
+        let beside = Beside::find(&found.card, &self.registry, trusted, self.host.as_deref())?;
+        show(&found.card, found.digest, &found.approvals, trusted, &beside);
         for (place, set) in found.signatures.iter().enumerate() {
             let what = if place == 0 { "candidate" } else { "approval" };
             say!("signed      {what} by key {}", set.key);
@@ -57,13 +62,13 @@ impl ReviewArgs {
     }
 }
 
-/// Prints a card beside the newest approved version's.
+/// Prints a card beside that of the version it would replace.
 pub(super) fn show(
     card: &ModelCard,
     digest: Digest,
     approvals: &[Approval],
     policy: Option<&TrustPolicy>,
-    newest: Option<&ModelCard>,
+    beside: &Beside,
 ) {
     let training = &card.training;
     say!("model       {} version {} ({})", card.model, card.version, printable(&card.task));
@@ -98,14 +103,9 @@ pub(super) fn show(
     say!("reads       {} ({})", features.join(", "), card.view.digest());
     say!("golden      {} rows with their exact scores", card.golden.len());
     for (place, evaluation) in card.evaluations.iter().enumerate() {
-        show_evaluation(evaluation, place == 0, newest);
+        show_evaluation(evaluation, place == 0, beside.card());
     }
-    match newest {
-        Some(newest) => {
-            say!("compared    with version {}, the newest approved; its figures stand in brackets", newest.version)
-        }
-        None => say!("compared    with nothing: no other version of {} is approved", card.model),
-    }
+    beside.show(card);
     gates::show_champion(card);
     gates::show(card);
     show_approvals(approvals, policy);
@@ -127,10 +127,16 @@ pub(super) fn show_approvals(approvals: &[Approval], policy: Option<&TrustPolicy
         if let Some(reason) = &approval.gates_override {
             say!("            setting failed gates aside: {}", printable(reason));
         }
+        if approval.without_report {
+            say!("            WITHOUT THE REPORT: it was not at hand");
+        }
+        if let Some(last_day) = approval.expires {
+            say!("            up to {last_day}");
+        }
     }
 }
 
-fn show_evaluation(evaluation: &Evaluation, shipped: bool, newest: Option<&ModelCard>) {
+fn show_evaluation(evaluation: &Evaluation, shipped: bool, beside: Option<&ModelCard>) {
     say!(
         "held out    by {}: {} rows, {} positive (trained on {} rows)",
         printable(&evaluation.split),
@@ -142,7 +148,7 @@ fn show_evaluation(evaluation: &Evaluation, shipped: bool, newest: Option<&Model
     if evaluation.split == "rows" {
         say!("            rows of one user stand on both sides, so these figures flatter; prefer those by users");
     }
-    let other = newest.and_then(|newest| newest.evaluations.iter().find(|other| other.split == evaluation.split));
+    let other = beside.and_then(|beside| beside.evaluations.iter().find(|other| other.split == evaluation.split));
     let beside = other.map(|other| figures(&other.metrics));
     for (place, (name, figure)) in figures(&evaluation.metrics).into_iter().enumerate() {
         let text = |figure: Option<f64>| figure.map_or("-".to_owned(), |figure| format!("{figure:.4}"));

@@ -1,36 +1,119 @@
-//! `countersign verify`: what a host would decide about a module.
+//! `countersign verify`: what a host would decide about modules.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
+use contract::approval::Approval;
+use contract::card::ModelCard;
 use contract::date::Date;
+use contract::digest::Digest;
 use contract::seal;
+use contract::trust::TrustPolicy;
+use serde_json::{Value, json};
 
 use super::registry::{RegistryArgs, read_module, shown};
 use super::review::show_approvals;
+use crate::engine::{ModuleLimits, admit};
 
 /// The flags of `countersign verify`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  countersign verify modules/approved/credit-risk-1.wasm --modules modules
+  countersign verify modules/approved/*.wasm --json --as-of 2027-01-01 --trust /etc/countersign/trust.toml
+
+Judges the seal and the component's structure as the host does before it compiles. What only the host can tell is left to it:
+whether the version is taken by another module, and whether the golden rows score to the bit. Ends with 1 if any file is refused.")]
 pub struct VerifyArgs {
-    /// Module file
-    file: PathBuf,
+    /// Module files
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Print a JSON list with an object for each file
+    #[arg(long)]
+    json: bool,
+    /// Judge as on this day, as YYYY-MM-DD, by which a key or an approval may have expired [default: today]
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<Date>,
     #[command(flatten)]
     registry: RegistryArgs,
+}
+
+/// What became of one file.
+enum Verdict {
+    Verified { card: Box<ModelCard>, digest: Digest, approvals: Vec<Approval> },
+    Refused { code: String, detail: String },
 }
 
 impl VerifyArgs {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let policy = self.registry.policy()?;
-        let bytes = read_module(&self.file)?;
-        match seal::verify(&bytes, &policy, Date::today()) {
-            Ok(verified) => {
-                say!("{}: verified", shown(&self.file));
-                say!("  {} {}", verified.card.name(), verified.digest());
-                show_approvals(verified.approvals(), Some(&policy));
-                Ok(())
+        let today = self.as_of.unwrap_or_else(Date::today);
+        let mut refused = 0;
+        let mut described = Vec::new();
+        for file in &self.files {
+            let verdict = judge(file, &policy, today);
+            refused += usize::from(matches!(verdict, Verdict::Refused { .. }));
+            match self.json {
+                true => described.push(verdict.described(file)),
+                false => verdict.show(file, &policy),
             }
-            Err(refusal) => bail!("{}: refused ({}): {refusal}", shown(&self.file), refusal.code()),
+        }
+        if self.json {
+            say!("{:#}", Value::from(described));
+        }
+        match refused {
+            0 => Ok(()),
+            _ => bail!("{refused} of {} refused", self.files.len()),
+        }
+    }
+}
+
+fn judge(file: &Path, policy: &TrustPolicy, today: Date) -> Verdict {
+    let bytes = match read_module(file) {
+        Ok(bytes) => bytes,
+        Err(error) => return Verdict::Refused { code: "unreadable".to_owned(), detail: format!("{error:#}") },
+    };
+    let verified = match seal::verify(&bytes, policy, today) {
+        Ok(verified) => verified,
+        Err(refusal) => return Verdict::Refused { code: refusal.code().to_owned(), detail: refusal.to_string() },
+    };
+    match admit(&bytes, &ModuleLimits::default()) {
+        Ok(()) => Verdict::Verified {
+            digest: verified.digest(),
+            approvals: verified.approvals().to_vec(),
+            card: Box::new(verified.card),
+        },
+        Err(refusal) => Verdict::Refused { code: refusal.code().to_owned(), detail: refusal.to_string() },
+    }
+}
+
+impl Verdict {
+    fn described(&self, file: &Path) -> Value {
+        let file = file.to_string_lossy();
+        match self {
+            Self::Verified { card, digest, approvals } => json!({
+                "file": file,
+                "verified": true,
+                "model": card.model,
+                "version": card.version,
+                "digest": digest,
+                "approvals": approvals,
+            }),
+            Self::Refused { code, detail } => {
+                json!({ "file": file, "verified": false, "code": code, "detail": detail })
+            }
+        }
+    }
+
+    fn show(&self, file: &Path, policy: &TrustPolicy) {
+        match self {
+            Self::Verified { card, digest, approvals } => {
+                say!("{}: verified", shown(file));
+                say!("  {} {digest}", card.name());
+                show_approvals(approvals, Some(policy));
+            }
+            Self::Refused { code, detail } => say!("{}: refused ({code}): {detail}", shown(file)),
         }
     }
 }

@@ -12,7 +12,7 @@ use contract::digest::Digest;
 use contract::exact::ExactF64;
 use contract::key::PrivateKey;
 use contract::seal;
-use contract::trust::{Role, enrol};
+use contract::trust::{NewKey, Role, enrol};
 use contract::view::{Ages, FeatureView};
 use tempfile::TempDir;
 
@@ -50,7 +50,7 @@ impl House {
     }
 
     pub(crate) fn enrol(&self, name: &str, role: Role, key: &PrivateKey) {
-        enrol(&self.modules().join("trust.toml"), name, role, key.public()).expect("the key is new");
+        enrol(&self.modules().join("trust.toml"), &NewKey::new(name, role, key.public())).expect("the key is new");
     }
 
     /// Gives the configuration that the tests change.
@@ -105,6 +105,7 @@ impl House {
             reason: "it is fine".to_owned(),
             time: "2026-01-01T00:00:00Z".to_owned(),
             gates_override: None,
+            without_report: false,
             expires: None,
         };
         seal::approve(candidate, &approval, &self.approver).expect("a candidate of ours")

@@ -2,7 +2,7 @@
 
 use contract::approval::{Approval, Decision};
 use contract::key::PrivateKey;
-use contract::trust::{Role, enrol};
+use contract::trust::{NewKey, Role, enrol};
 
 use super::*;
 use crate::train::fixtures;
@@ -28,7 +28,7 @@ impl House {
         }
         let registry = Registry::of(&folder.path().join("candidates"), None);
         for (name, role, seed) in [("job", Role::Job, JOB), ("Ada", Role::Approver, ADA)] {
-            enrol(&registry.trust, name, role, key(seed).public()).expect("a new key");
+            enrol(&registry.trust, &NewKey::new(name, role, key(seed).public())).expect("a new key");
         }
         Self { folder, registry, model: "credit-risk".parse().expect("a name") }
     }
@@ -44,6 +44,7 @@ impl House {
             reason: "a test".to_owned(),
             time: "2026-01-01T00:00:00Z".to_owned(),
             gates_override: None,
+            without_report: false,
             expires: None,
         };
         let module = seal::approve(&module, &approval, &key(approver)).expect("an approval");

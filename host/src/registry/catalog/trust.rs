@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use contract::ids::ModelName;
-use contract::trust::TrustPolicy;
+use contract::trust::{EXPIRY_WARNING_DAYS, TrustPolicy};
 
 use super::{Catalog, Code, Subject};
 use crate::registry::exposure;
 use crate::registry::file;
 use crate::registry::reason::Reason;
-
-/// How many days ahead it is said that a live version's key or approval expires.
-const WARNING_DAYS: i32 = 30;
 
 impl Catalog {
     /// Reads the trust policy again where it has changed, and judges all under it: what no longer meets it may not serve
@@ -67,7 +64,7 @@ impl Catalog {
             let model = &self.models[&name];
             let live = model.live.and_then(|live| Some((live, model.versions.get(&live)?)));
             let expires = live.and_then(|(live, version)| Some((live, version.standing.expires(&self.policy)?)));
-            match expires.filter(|(_, last)| last.days() - today.days() <= WARNING_DAYS) {
+            match expires.filter(|(_, last)| last.days() - today.days() <= EXPIRY_WARNING_DAYS) {
                 Some((live, last)) => {
                     let said = format!(
                         "version {live} of {name} is live, and a key or approval of it counts up to {last} only: it stays live, \
