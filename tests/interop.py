@@ -168,6 +168,7 @@ def ours_read_wasmsign2s(work, countersign, wasmsign2, candidate):
 
     unsealed = [raw for name, raw in sections(candidate.read_bytes()) if name not in ("signature", "signature_delimiter")]
     module = theirs / candidate.name
+    shutil.copy(candidate.with_suffix(".report.html"), theirs)
     module.write_bytes(PREAMBLE + b"".join(unsealed))
     verify(module, "unsigned")
     split_and_sign(module, "job")
@@ -252,6 +253,7 @@ def main():
         feature_job.does("sample", "--users", "300", "--seed", "7", "--out", loans)
         feature_job.does("features", "--input", loans, "--as-of", "2021-12-27", "--out", features)
         train = ["train", "--features", features, "--recipe", "baseline", "--model", "credit-risk", "--key", work / "job.pem"]
+        (modules / "candidates").mkdir()
         feature_job.does(*train, "--out", modules / "candidates", codes=(0, GATES_FAILED))
         candidate = modules / "candidates/credit-risk-1.wasm"
         approved = wasmsign2_reads_ours(work, countersign, wasmsign2, candidate)
