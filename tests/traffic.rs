@@ -23,13 +23,17 @@ fn an_operator_decides_which_version_answers_whom() {
     let host = Host::start(&workshop);
     workshop.publish(&host.url);
     host.wait_for_version(2);
+    let check = |prediction: &serde_json::Value, version: u64| {
+        let user = prediction["user_id"].as_i64().expect("an id");
+        let probability = prediction["probability"].as_f64().expect("a score");
+        assert_eq!(probability.to_bits(), native[&version][&user].to_bits(), "user {user}, version {version}");
+    };
     // Every answer names its version, and its score is that version's to the last bit.
     let version_of = |host: &Host, user: i64| {
         let answer = host.predict(user);
         assert_eq!(answer.status, 200, "{answer:?}");
         let version = answer.body["model"]["version"].as_u64().expect("a version");
-        let probability = answer.body["probability"].as_f64().expect("a score");
-        assert_eq!(probability.to_bits(), native[&version][&user].to_bits(), "user {user}, version {version}");
+        check(&answer.body, version);
         (version, answer.body["model"]["role"].as_str().expect("a role").to_owned())
     };
 
@@ -40,6 +44,19 @@ fn an_operator_decides_which_version_answers_whom() {
     let canaries = first.iter().filter(|(version, _)| *version == 2).count();
     assert!((users.len() / 5..users.len() * 2 / 5).contains(&canaries), "{canaries} of {}", users.len());
     assert!(first.iter().all(|(version, role)| (*version == 2) == (role == "canary")));
+
+    // Many at once are answered as one by one; a version that is asked for answers everyone.
+    let question = format!("{{\"user_ids\":{users:?}}}");
+    let asked = |path: &str| host.ask(path, &question).body["predictions"].as_array().expect("a list").clone();
+    for (prediction, (version, role)) in asked("/v1/predictions").iter().zip(&first) {
+        let model = &prediction["model"];
+        assert_eq!((&model["version"], &model["role"]), (&(*version).into(), &role.as_str().into()), "{prediction}");
+        check(prediction, *version);
+    }
+    for prediction in asked("/v1/predictions?version=2") {
+        assert_eq!(prediction["model"]["role"], "requested", "{prediction}");
+        check(&prediction, 2);
+    }
 
     // A restart forgets nothing of it: the same users get the same version.
     host.kill();

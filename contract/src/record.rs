@@ -90,28 +90,14 @@ impl FeatureRecord {
     /// # Errors
     /// [`RecordError`], which names what is wrong.
     pub fn from_json(line: &[u8], view: &FeatureView, view_digest: Digest) -> Result<Self, RecordError> {
-        let Line { entity, event_time, as_of, view: found, mut features } = serde_json::from_slice(line)?;
+        let Line { entity, event_time, as_of, view: found, features } = serde_json::from_slice(line)?;
         if found != view_digest {
             return Err(RecordError::View { found, wanted: view_digest });
         }
         if event_time > as_of {
             return Err(RecordError::Future { event_time, as_of });
         }
-        let mut values = Vec::with_capacity(view.width());
-        for feature in &view.features {
-            let value = features
-                .remove(feature.name.as_str())
-                .ok_or_else(|| RecordError::Absent(feature.name.clone()))?
-                .unwrap_or(f64::NAN);
-            feature.check(value)?;
-            values.push(value);
-        }
-        match features.into_keys().next() {
-            Some(name) => {
-                Err(RecordError::Unknown(name.chars().take(64).collect::<String>().escape_default().to_string()))
-            }
-            None => Ok(Self { entity, event_time, as_of, view: found, values }),
-        }
+        Ok(Self { entity, event_time, as_of, view: found, values: row_of(view, features)? })
     }
 
     /// Writes the record as one line of JSON, without the line's end.
@@ -120,6 +106,26 @@ impl FeatureRecord {
         let Self { entity, event_time, as_of, view, .. } = *self;
         serde_json::to_string(&LineOut { entity, event_time, as_of, view, features: &features })
             .expect("a record is plain data")
+    }
+}
+
+/// Gives the row of features by name, none where missing: every feature of the view is named and no other, each with a value of its own.
+///
+/// # Errors
+/// [`RecordError`], which names the feature.
+pub fn row_of(view: &FeatureView, mut features: BTreeMap<String, Option<f64>>) -> Result<Vec<f64>, RecordError> {
+    let mut values = Vec::with_capacity(view.width());
+    for feature in &view.features {
+        let value = features
+            .remove(feature.name.as_str())
+            .ok_or_else(|| RecordError::Absent(feature.name.clone()))?
+            .unwrap_or(f64::NAN);
+        feature.check(value)?;
+        values.push(value);
+    }
+    match features.into_keys().next() {
+        Some(name) => Err(RecordError::Unknown(name.chars().take(64).collect::<String>().escape_default().to_string())),
+        None => Ok(values),
     }
 }
 

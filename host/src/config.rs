@@ -9,6 +9,9 @@ use contract::ids::ModelName;
 
 use crate::registry::FailureLimits;
 
+/// Seconds of a day.
+const DAY_S: u64 = 86_400;
+
 /// The flags of `countersign serve`.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
@@ -36,6 +39,9 @@ pub struct ServeArgs {
     /// Share of its last 200 calls, in percent, that a version may fail; past it the one before serves instead
     #[arg(long, value_name = "PERCENT", default_value_t = 5.0, env = "COUNTERSIGN_FAILURES_PERCENT")]
     pub failures_percent: f64,
+    /// Days after which a user's features are too old to be predicted from [default: they do not age]
+    #[arg(long, value_name = "DAYS", env = "COUNTERSIGN_FEATURES_AGE_MAX_DAYS")]
+    pub features_age_max_days: Option<u32>,
     /// Most milliseconds that requests under way get to finish after SIGTERM; a second signal ends at once
     #[arg(long, value_name = "MS", default_value_t = 20_000, env = "COUNTERSIGN_DRAIN_MS")]
     pub drain_ms: u64,
@@ -77,6 +83,12 @@ pub struct Limits {
     pub writes_max: usize,
     /// Most connections at a time; well below the usual 1,024 open files of a process.
     pub connections_max: usize,
+    /// Most users or rows that one request asks about: a few milliseconds of work, 5 MB of answer.
+    pub rows_max: usize,
+    /// Most requests about many rows that wait for the batch threads. More are told to come again.
+    pub batches_max: usize,
+    /// How old a user's features may be, where that is bounded.
+    pub features_age_max: Option<Duration>,
     /// Longest wait for a request's head, and the longest a connection may idle between requests.
     pub head: Duration,
     /// Longest wait for a whole body: 8 MiB at 280 kB/s.
@@ -96,6 +108,9 @@ impl Default for Limits {
             records_max: 10_000,
             writes_max: 8,
             connections_max: 512,
+            rows_max: 10_000,
+            batches_max: 64,
+            features_age_max: None,
             head: Duration::from_secs(15),
             body: Duration::from_secs(30),
             write_stall: Duration::from_secs(15),
@@ -159,8 +174,8 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], for the first flag that cannot be followed.
     pub fn from_args(args: ServeArgs) -> Result<Self, ConfigError> {
-        let ServeArgs { modules, trust, data, default_model, new_ledger, listen, poll_ms, failures_percent, drain_ms } =
-            args;
+        let ServeArgs { modules, trust, data, default_model, new_ledger, listen, .. } = args;
+        let ServeArgs { poll_ms, failures_percent, features_age_max_days, drain_ms, .. } = args;
         if !listen.ip().is_loopback() {
             return Err(ConfigError::Exposed(listen));
         }
@@ -179,7 +194,8 @@ impl Config {
         if data.exists() && !data.is_dir() {
             return Err(ConfigError::DataInTheWay(data));
         }
-        let limits = Limits { drain, ..Limits::default() };
+        let features_age_max = features_age_max_days.map(|days| Duration::from_secs(u64::from(days) * DAY_S));
+        let limits = Limits { drain, features_age_max, ..Limits::default() };
         let failures = FailureLimits { share_max: failures_percent / 100.0, ..FailureLimits::default() };
         Ok(Self { modules, trust, data, default_model, new_ledger, listen, poll, failures, limits })
     }
@@ -215,6 +231,7 @@ mod tests {
             default_model: None,
             new_ledger: false,
             failures_percent: 5.0,
+            features_age_max_days: None,
             drain_ms: 20_000,
         };
         (dir, args)

@@ -24,7 +24,7 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, OptLevel, WasmFeatures};
 
 pub use self::admission::{AdmissionRefused, admit};
-pub use self::batch::{BatchError, BatchPool};
+pub use self::batch::{BatchError, BatchPool, CHUNK_ROWS};
 pub use self::counters::{EngineCounters, EngineFigures};
 pub use self::error::{CompileError, EngineError, GuestRefusal, ScoreError};
 pub use self::limits::{EngineLimits, ModuleLimits};

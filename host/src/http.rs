@@ -1,21 +1,28 @@
 //! The HTTP side: routes, answers, errors and connections. Only this module names axum and hyper.
 //!
-//! Read in this order: the routes (here), [`users`] (what most requests are), [`ingest`], [`models`], [`traffic`],
-//! [`health`], [`metrics`], then what all share: [`problem`] (every error), [`body`] (bounded reading), [`observe`] (counting,
-//! panics) and [`server`] (connections and their end).
+//! Read in this order: the routes (here), [`users`] (what most requests are), [`predictions`] and [`score`] (many rows at
+//! once), [`ingest`], [`models`], [`traffic`], [`health`], [`metrics`], then what all share: [`choice`] (which version answers),
+//! [`lookup`] (a user's features), [`batch`] (threads for many rows), [`problem`] (every error), [`body`] (bounded reading),
+//! [`observe`] (counting, panics) and [`server`] (connections and their end).
 
+pub mod batch;
 pub mod body;
+pub mod choice;
 pub mod health;
 pub mod ingest;
+pub mod lookup;
 pub mod metrics;
 pub mod models;
 pub mod observe;
+pub mod predictions;
 pub mod problem;
+pub mod score;
 pub mod server;
 mod stall;
 pub mod traffic;
 pub mod users;
 
+use std::io;
 use std::sync::Arc;
 
 use axum::Router;
@@ -28,6 +35,7 @@ use contract::view::FeatureView;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use self::batch::Batches;
 use self::metrics::Metrics;
 use self::models::Models;
 use self::problem::Problem;
@@ -50,30 +58,43 @@ pub struct App {
     pub writes: Arc<Semaphore>,
     /// A permit for each byte of the bodies that may be in memory.
     pub bodies: Arc<Semaphore>,
+    /// The threads for many rows at once.
+    pub batches: Batches,
     /// The bounds.
     pub limits: Limits,
 }
 
 impl App {
     /// Puts together what requests share.
-    pub fn new(store: Arc<Store>, models: Arc<dyn Models>, view: &'static FeatureView, limits: Limits) -> Arc<Self> {
+    ///
+    /// # Errors
+    /// When a thread for batches cannot be started.
+    pub fn new(
+        store: Arc<Store>,
+        models: Arc<dyn Models>,
+        view: &'static FeatureView,
+        limits: Limits,
+    ) -> io::Result<Arc<Self>> {
         let writes = Arc::new(Semaphore::new(limits.writes_max));
         let bodies = Arc::new(Semaphore::new(limits.bodies_bytes_max.min(Semaphore::MAX_PERMITS)));
         let view_digest = view.digest();
-        Arc::new(Self { store, models, view, view_digest, metrics: Metrics::new(), writes, bodies, limits })
+        let (metrics, batches) = (Metrics::new(), Batches::start(limits.batches_max)?);
+        Ok(Arc::new(Self { store, models, view, view_digest, metrics, writes, bodies, batches, limits }))
     }
 }
 
 /// Gives the routes over what they share.
 pub fn router(app: Arc<App>) -> Router {
-    let routes: [(&'static str, MethodRouter<Arc<App>>); 10] = [
+    let routes: [(&'static str, MethodRouter<Arc<App>>); 12] = [
         ("/v1/features", post(ingest::ingest)),
         ("/v1/users/{id}/features", get(users::features)),
         ("/v1/users/{id}/prediction", get(users::prediction)),
+        ("/v1/predictions", post(predictions::predictions)),
         ("/v1/models", get(models::list)),
         ("/v1/models/{name}", get(models::show)),
         ("/v1/models/{name}/traffic", get(traffic::show).put(traffic::set)),
         ("/v1/models/{name}/rollback", post(traffic::roll_back)),
+        ("/v1/models/{name}/score", post(score::score)),
         ("/health/live", get(health::live)),
         ("/health/ready", get(health::ready)),
         ("/metrics", get(metrics::metrics)),

@@ -48,8 +48,7 @@ pub use self::health::FailureLimits;
 pub use self::live::LiveModel;
 use self::mail::{Mail, Message};
 pub use self::reason::Reason;
-use self::route::Route;
-pub use self::route::{Role, Serving};
+pub use self::route::{Role, Route, Serving};
 use self::shadow::Shadow;
 pub use self::shadow::ShadowFigures;
 pub use self::status::{ModelStatus, VersionState, VersionStatus};
@@ -66,7 +65,7 @@ struct Snapshot {
     warnings: Vec<String>,
     /// The model that was live before any other.
     first_live: Option<ModelName>,
-    routes: BTreeMap<ModelName, Route>,
+    routes: BTreeMap<ModelName, Arc<Route>>,
     counting: Vec<Counting>,
     models: Vec<ModelStatus>,
     unnamed: Vec<VersionStatus>,
@@ -126,25 +125,28 @@ impl Registry {
         Ok(Self { shared, mail, default_model, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Gives the version of a model that answers a user, or without one the live version; hold it to the end of the
-    /// request. Never waits.
-    pub fn serving(&self, name: &ModelName, user: Option<EntityId>) -> Option<Arc<Serving>> {
-        self.shared.snapshot.load().routes.get(name).map(|route| route.serving(name, user))
+    /// Gives where the requests of a model go, as of this moment; hold it to the end of the request. Never waits.
+    pub fn route(&self, name: &ModelName) -> Option<Arc<Route>> {
+        self.shared.snapshot.load().routes.get(name).cloned()
     }
 
-    /// As [`serving`](Self::serving), of the configured model; without one, of the only model that is live, or of the one
+    /// As [`route`](Self::route), of the configured model; without one, of the only model that is live, or of the one
     /// that was live first: a second model changes nothing for those who name none.
-    pub fn serving_default(&self, user: Option<EntityId>) -> Option<Arc<Serving>> {
+    pub fn route_default(&self) -> Option<Arc<Route>> {
         if let Some(name) = &self.default_model {
-            return self.serving(name, user);
+            return self.route(name);
         }
         let snapshot = self.shared.snapshot.load();
-        let mut all = snapshot.routes.iter();
-        let (name, route) = match (all.next(), all.next()) {
-            (Some(only), None) => only,
-            _ => snapshot.routes.get_key_value(snapshot.first_live.as_ref()?)?,
-        };
-        Some(route.serving(name, user))
+        let mut all = snapshot.routes.values();
+        match (all.next(), all.next()) {
+            (Some(only), None) => Some(Arc::clone(only)),
+            _ => snapshot.routes.get(snapshot.first_live.as_ref()?).cloned(),
+        }
+    }
+
+    /// Gives the version of a model that answers a user, or without one the live version.
+    pub fn serving(&self, name: &ModelName, user: Option<EntityId>) -> Option<Arc<Serving>> {
+        self.route(name).map(|route| Arc::clone(route.serving(user)))
     }
 
     /// Gives the live version of a model.

@@ -51,6 +51,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 
     let models = models::Served::new(Arc::clone(&registry), engine);
     let app = App::new(Arc::clone(&store), Arc::new(models), view, config.limits);
+    let app = app.context("cannot start the threads for batches")?;
     // The port takes connections already. Whoever started this host waits for the line; if nobody reads it, no matter.
     let _ = writeln!(io::stdout(), "listening on http://{address}");
     server::serve(listener, app, stop).await;

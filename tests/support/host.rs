@@ -71,6 +71,12 @@ impl Host {
         read(self.agent.put(url).content_type("application/json").send(traffic).expect("an answer"))
     }
 
+    /// Posts JSON.
+    pub fn ask(&self, path: &str, body: &str) -> Answer {
+        let url = format!("{}{path}", self.url);
+        read(self.agent.post(url).content_type("application/json").send(body).expect("an answer"))
+    }
+
     /// Rolls credit-risk back to the version before.
     pub fn roll_back(&self) -> Answer {
         let url = format!("{}/v1/models/credit-risk/rollback", self.url);

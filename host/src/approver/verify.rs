@@ -49,22 +49,29 @@ impl VerifyArgs {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let policy = self.registry.policy()?;
         let today = self.as_of.unwrap_or_else(Date::today);
-        let mut refused = 0;
-        let mut described = Vec::new();
-        for file in &self.files {
-            let verdict = judge(file, &policy, today);
-            refused += usize::from(matches!(verdict, Verdict::Refused { .. }));
-            match self.json {
-                true => described.push(verdict.described(file)),
-                false => verdict.show(file, &policy),
-            }
-        }
+        let verdicts: Vec<_> = self.files.iter().map(|file| (file, judge(file, &policy, today))).collect();
         if self.json {
+            let described: Vec<_> = verdicts.iter().map(|(file, verdict)| verdict.described(file)).collect();
             say!("{:#}", Value::from(described));
         }
-        match refused {
-            0 => Ok(()),
-            _ => bail!("{refused} of {} refused", self.files.len()),
+        let mut refused = Vec::new();
+        for (file, verdict) in &verdicts {
+            match verdict {
+                Verdict::Verified { card, digest, approvals } if !self.json => {
+                    say!("{}: verified", shown(file));
+                    say!("  {} {digest}", card.name());
+                    show_approvals(approvals, Some(&policy));
+                }
+                Verdict::Verified { .. } => {}
+                Verdict::Refused { code, detail } => {
+                    refused.push(format!("{}: refused ({code}): {detail}", shown(file)));
+                }
+            }
+        }
+        match (refused.len(), verdicts.len()) {
+            (0, _) => Ok(()),
+            (1, 1) => bail!("{}", refused[0]),
+            (count, all) => bail!("{count} of {all} refused\n{}", refused.join("\n")),
         }
     }
 }
@@ -103,17 +110,6 @@ impl Verdict {
             Self::Refused { code, detail } => {
                 json!({ "file": file, "verified": false, "code": code, "detail": detail })
             }
-        }
-    }
-
-    fn show(&self, file: &Path, policy: &TrustPolicy) {
-        match self {
-            Self::Verified { card, digest, approvals } => {
-                say!("{}: verified", shown(file));
-                say!("  {} {digest}", card.name());
-                show_approvals(approvals, Some(policy));
-            }
-            Self::Refused { code, detail } => say!("{}: refused ({code}): {detail}", shown(file)),
         }
     }
 }

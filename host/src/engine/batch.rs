@@ -9,7 +9,7 @@ use super::model::CompiledModel;
 
 /// The rows of one call of a run. Rows in a call share its fixed cost, which 64 have made disappear; more would only
 /// bring the deadline nearer.
-const CHUNK_ROWS: usize = 64;
+pub const CHUNK_ROWS: usize = 64;
 
 /// Why a run was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -73,9 +73,16 @@ impl BatchPool {
         if count > self.rows_max {
             return Err(BatchError::TooManyRows { rows: count, rows_max: self.rows_max });
         }
+        self.run(move || reply(score_chunks(&model, &rows)))
+    }
+
+    /// Queues any other work of a batch.
+    ///
+    /// # Errors
+    /// [`BatchError`]: it was not taken, and is dropped.
+    pub fn run(&self, job: impl FnOnce() + Send + 'static) -> Result<(), BatchError> {
         let queue = self.queue.as_ref().ok_or(BatchError::Stopped)?;
-        let job = Box::new(move || reply(score_chunks(&model, &rows)));
-        queue.try_send(job).map_err(|error| match error {
+        queue.try_send(Box::new(job)).map_err(|error| match error {
             TrySendError::Full(_) => BatchError::QueueFull { queue_max: self.queue_max },
             TrySendError::Disconnected(_) => BatchError::Stopped,
         })

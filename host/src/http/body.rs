@@ -1,4 +1,4 @@
-//! Reads a request's body within its bounds of size and time.
+//! Reads a request's body within its bounds of size and time, as bytes or as a JSON object.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -6,9 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
+use axum::extract::Request;
+use axum::http::header::CONTENT_TYPE;
+use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::App;
 use super::problem::Problem;
 
 /// How much of a refused body is read and thrown away, as a multiple of the bound. A client that writes before it reads
@@ -28,6 +32,38 @@ pub async fn read_within(
     room: &Arc<Semaphore>,
 ) -> Result<(Vec<u8>, OwnedSemaphorePermit), Problem> {
     timeout(within, collect(&mut body, bytes_max, room)).await.map_err(|_| Problem::BodyTimeout)?
+}
+
+/// Reads a body that is a JSON object; none where there is no body. `refused` says what the route calls one that is not.
+///
+/// # Errors
+/// [`Problem::NotJson`], what `refused` makes of a bad body, or as [`read_within`].
+pub async fn object<T: DeserializeOwned>(
+    app: &App,
+    request: Request,
+    bytes_max: usize,
+    refused: fn(String) -> Problem,
+) -> Result<Option<T>, Problem> {
+    let (head, body) = request.into_parts();
+    let json = match head.headers.get(CONTENT_TYPE).map(|value| value.to_str()) {
+        None => true,
+        Some(Err(_)) => false,
+        Some(Ok(text)) => {
+            text.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+        }
+    };
+    if !json {
+        discard(body, bytes_max, app.limits.body).await;
+        return Err(Problem::NotJson);
+    }
+    let (bytes, _room) = read_within(body, bytes_max, app.limits.body, &app.bodies).await?;
+    match bytes.trim_ascii().first() {
+        None => return Ok(None),
+        // A list of values in order would be taken for the object, and nobody could tell what it meant.
+        Some(b'{') => {}
+        Some(_) => return Err(refused("it is no JSON object".to_owned())),
+    }
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| refused(error.to_string()))
 }
 
 /// Reads and throws away what a client sends with a request that is refused unread, within the same bounds.

@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::Response;
 use contract::card::ModelCard;
 use contract::digest::Digest;
-use contract::ids::{EntityId, ModelName};
+use contract::ids::{EntityId, ModelName, ModelVersion};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -18,10 +18,8 @@ use crate::registry::{ModelStatus, Order, OrderRefused, Role, ShadowFigures, Ver
 
 /// The models as requests see them: the registry, or a test's own.
 pub trait Models: Send + Sync {
-    /// Gives the version of a model that answers a user at this moment.
-    fn live(&self, name: &ModelName, user: EntityId) -> Option<Arc<dyn Live>>;
-    /// As [`live`](Self::live), of the model that answers where a request names none.
-    fn live_default(&self, user: EntityId) -> Option<Arc<dyn Live>>;
+    /// Gives where requests for a model go at this moment; without a name, for the model that answers where none is named.
+    fn route(&self, name: Option<&ModelName>) -> Option<Arc<dyn Routed>>;
     /// Asks for an operator's order to be carried out; the answer comes when it has been, or never where the registry ends.
     fn order(&self, name: &ModelName, order: Order) -> oneshot::Receiver<Result<(), OrderRefused>>;
     /// Gives all models with their versions, for people.
@@ -39,6 +37,14 @@ pub trait Models: Send + Sync {
     fn warnings(&self) -> Vec<String>;
     /// Gives what was counted, for the metrics page.
     fn figures(&self) -> ModelFigures;
+}
+
+/// The versions of one model that answer, as of one moment; a request holds it from entry to end.
+pub trait Routed: Send + Sync {
+    /// Gives the version that answers a user, or without one the live version.
+    fn live(&self, user: Option<EntityId>) -> Arc<dyn Live>;
+    /// Gives a version by its number, where it is ready to answer.
+    fn version(&self, version: ModelVersion) -> Option<Arc<dyn Live>>;
 }
 
 /// One version that serves; a request holds it from entry to end, whatever goes live meanwhile. It reads the view that

@@ -9,10 +9,10 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
 use contract::digest::Digest;
-use contract::ids::{EntityId, IdError, ModelName};
+use contract::ids::{EntityId, IdError, ModelName, ModelVersion};
 use serde::Serialize;
 
-use crate::registry::{OrderRefused, Reason};
+use crate::registry::{OrderRefused, Reason, VersionState};
 use crate::store::StoreError;
 
 use super::ingest::BadLine;
@@ -45,15 +45,60 @@ pub enum Problem {
     /// No model is live, for a reason of its own or since none was approved yet.
     #[error("{}", no_live_model(.0.as_ref()))]
     NoLiveModel(Option<Reason>),
+    /// The model has no version of that number.
+    #[error("the model has no version {0}; /v1/models lists those it has")]
+    UnknownVersion(ModelVersion),
+    /// The version is not ready to answer.
+    #[error(
+        "version {version} is {state} and not kept ready: those that are stand in /v1/models as live, canary, shadow or standby"
+    )]
+    VersionNotServed {
+        /// The version.
+        version: ModelVersion,
+        /// What became of it.
+        state: VersionState,
+    },
+    /// The user's features are too old to be predicted from.
+    #[error(
+        "the features of user {user} are {age_seconds} seconds old, more than this host allows: publish newer ones"
+    )]
+    FeaturesTooOld {
+        /// The user.
+        user: EntityId,
+        /// Their age.
+        age_seconds: i64,
+    },
     /// An operator's order cannot be carried out.
     #[error(transparent)]
     Order(#[from] OrderRefused),
     /// An operator's order is none.
     #[error("the order cannot be read: {0}")]
     BadOrder(String),
-    /// An operator's order is of another type.
-    #[error("send the order as JSON, with `content-type: application/json`")]
+    /// A body is of another type.
+    #[error("send the body as JSON, with `content-type: application/json`")]
     NotJson,
+    /// A body is no JSON of the shape the route takes.
+    #[error("the body cannot be read: {0}")]
+    BadBody(String),
+    /// A row's features are not those of the view.
+    #[error("row {row}: {error}")]
+    BadRow {
+        /// The row's place, from 0.
+        row: usize,
+        /// What is wrong with it.
+        error: String,
+    },
+    /// More rows or ids are asked about than a request takes.
+    #[error("there are {count} rows, a request takes {rows_max}: send several smaller ones")]
+    TooManyRows {
+        /// How many there are.
+        count: usize,
+        /// The bound.
+        rows_max: usize,
+    },
+    /// The threads for batches are busy.
+    #[error("too many batches are waiting already: send this one again in a second")]
+    BatchesBusy,
     /// Several models are live, and none is the default.
     #[error("several models are live: name one with ?model=")]
     ModelNeeded,
@@ -149,10 +194,18 @@ impl Problem {
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "method not allowed"),
             Self::BadRequest(_) => (S::BAD_REQUEST, "bad_request", "the request cannot be read"),
             Self::BadId(IdError::Entity(_)) => (S::BAD_REQUEST, "bad_user_id", "not a user id"),
+            Self::BadId(IdError::Version(_)) => (S::BAD_REQUEST, "bad_version", "not a version"),
             Self::BadId(_) => (S::BAD_REQUEST, "bad_name", "not a model name"),
             Self::UnknownUser(_) => (S::NOT_FOUND, "unknown_user", "unknown user"),
             Self::UnknownModel(_) => (S::NOT_FOUND, "unknown_model", "unknown model"),
             Self::NoLiveModel(_) => (S::SERVICE_UNAVAILABLE, "no_live_model", "no live model"),
+            Self::UnknownVersion(_) => (S::NOT_FOUND, "unknown_version", "unknown version"),
+            Self::VersionNotServed { .. } => (S::CONFLICT, "version_not_served", "the version is not kept ready"),
+            Self::FeaturesTooOld { .. } => (S::CONFLICT, "features_too_old", "the features are too old"),
+            Self::BadBody(_) => (S::BAD_REQUEST, "bad_body", "the body cannot be read"),
+            Self::BadRow { .. } => (S::BAD_REQUEST, "bad_features", "not the features of the view"),
+            Self::TooManyRows { .. } => (S::PAYLOAD_TOO_LARGE, "too_many_rows", "too many rows"),
+            Self::BatchesBusy => (S::SERVICE_UNAVAILABLE, "batches_busy", "too many batches"),
             Self::Order(refused) => order_class(refused),
             Self::BadOrder(_) => (S::BAD_REQUEST, "bad_order", "not an order"),
             Self::NotJson => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "unsupported media type"),
@@ -182,7 +235,7 @@ impl Problem {
     /// Gives after how many seconds it is worth trying again, where time alone helps.
     fn retry_after_s(&self) -> Option<u32> {
         match self {
-            Self::WritesBusy { .. } | Self::BodiesBusy | Self::ConnectionsBusy { .. } => Some(1),
+            Self::WritesBusy { .. } | Self::BodiesBusy | Self::BatchesBusy | Self::ConnectionsBusy { .. } => Some(1),
             Self::NoLiveModel(_) => Some(5),
             Self::Order(OrderRefused::Busy) => Some(1),
             _ => None,
@@ -202,7 +255,7 @@ impl Problem {
     }
 
     /// Writes the cause of a fault to the log; refusals are the caller's business and only counted.
-    fn log(&self) {
+    pub fn log(&self) {
         match self {
             Self::Score(fault) => tracing::error!(error = chain(fault), "a score failed"),
             Self::Store(error) => tracing::error!(error = chain(error), "the store failed"),

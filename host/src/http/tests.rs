@@ -4,4 +4,5 @@ mod answers;
 mod connections;
 mod house;
 mod ingest;
+mod predictions;
 mod traffic;

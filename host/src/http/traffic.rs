@@ -12,10 +12,8 @@ use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::Response;
-use axum::http::header::CONTENT_TYPE;
 use contract::ids::{ModelName, ModelVersion};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 use super::{App, body, json_response, models};
@@ -47,7 +45,8 @@ pub async fn set(
     request: Request,
 ) -> Result<Response<Body>, Problem> {
     let name = models::named(name)?;
-    let traffic = read(&app, request).await?.ok_or_else(|| Problem::BadOrder("the body is empty".to_owned()))?;
+    let traffic = body::object(&app, request, ORDER_BYTES_MAX, Problem::BadOrder).await?;
+    let traffic = traffic.ok_or_else(|| Problem::BadOrder("the body is empty".to_owned()))?;
     carry_out(&app, name, Order::Traffic(traffic)).await
 }
 
@@ -58,7 +57,8 @@ pub async fn roll_back(
     request: Request,
 ) -> Result<Response<Body>, Problem> {
     let name = models::named(name)?;
-    let Rollback { to } = read(&app, request).await?.unwrap_or_default();
+    let order = body::object(&app, request, ORDER_BYTES_MAX, Problem::BadOrder).await?;
+    let Rollback { to } = order.unwrap_or_default();
     carry_out(&app, name, Order::Rollback { to }).await
 }
 
@@ -66,28 +66,4 @@ async fn carry_out(app: &Arc<App>, name: ModelName, order: Order) -> Result<Resp
     // The registry carries it out whether or not the client waits for the answer.
     app.models.order(&name, order).await.unwrap_or(Err(OrderRefused::Busy))?;
     models::status(app, name)
-}
-
-/// Reads a body of JSON; none where there is no body.
-async fn read<T: DeserializeOwned>(app: &App, request: Request) -> Result<Option<T>, Problem> {
-    let (head, body) = request.into_parts();
-    let json = match head.headers.get(CONTENT_TYPE).map(|value| value.to_str()) {
-        None => true,
-        Some(Err(_)) => false,
-        Some(Ok(text)) => {
-            text.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
-        }
-    };
-    if !json {
-        body::discard(body, ORDER_BYTES_MAX, app.limits.body).await;
-        return Err(Problem::NotJson);
-    }
-    let (bytes, _room) = body::read_within(body, ORDER_BYTES_MAX, app.limits.body, &app.bodies).await?;
-    match bytes.trim_ascii().first() {
-        None => return Ok(None),
-        // A list of values in order would be taken for the object, and nobody could tell what it meant.
-        Some(b'{') => {}
-        Some(_) => return Err(Problem::BadOrder("it is no JSON object".to_owned())),
-    }
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| Problem::BadOrder(error.to_string()))
 }

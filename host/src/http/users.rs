@@ -9,24 +9,25 @@ use axum::http::{Response, Uri};
 use contract::card::OutputKind;
 use contract::date::Date;
 use contract::digest::Digest;
-use contract::ids::{EntityId, ModelName, ModelVersion};
-use contract::record::FeatureRecord;
-use contract::view::FeatureView;
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use contract::ids::{EntityId, ModelName};
+use serde::Serialize;
 
-use super::models::{Live, ScoreFault};
+use super::batch::checked;
+use super::choice::{Answerer, Asked, Choice};
+use super::lookup::{Found, Row, States};
+use super::models::Live;
 use super::problem::Problem;
 use super::{App, json_response};
-use crate::registry::Role;
 
 #[derive(Serialize)]
 struct Features<'a> {
     user_id: EntityId,
     event_time: Date,
     as_of: Date,
+    age_seconds: i64,
     view: View<'a>,
     features: Row<'a>,
+    statuses: States<'a>,
 }
 
 #[derive(Serialize)]
@@ -35,41 +36,38 @@ struct View<'a> {
     digest: Digest,
 }
 
+/// What a model says of one user.
 #[derive(Serialize)]
-struct Prediction<'a> {
+pub struct Prediction<'a> {
     user_id: EntityId,
     event_time: Date,
     as_of: Date,
+    age_seconds: i64,
     probability: f64,
     output: OutputKind,
     decision: &'a str,
     threshold: f64,
-    features: Row<'a>,
-    model: Model<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    features: Option<Row<'a>>,
+    model: Answerer<'a>,
 }
 
-#[derive(Serialize)]
-struct Model<'a> {
-    name: &'a ModelName,
-    version: ModelVersion,
-    digest: Digest,
-    /// Whether this version answers everyone or, as a canary, a share of the users.
-    role: Role,
-}
-
-/// A row as a JSON object, in the view's order: a map of `serde_json` would sort it by name.
-struct Row<'a> {
-    view: &'a FeatureView,
-    values: &'a [f64],
-}
-
-impl Serialize for Row<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.values.len()))?;
-        for (feature, &value) in self.view.features.iter().zip(self.values) {
-            map.serialize_entry(feature.name.as_str(), &feature.json(value))?;
+impl<'a> Prediction<'a> {
+    /// Says what a score of the user's features means, and which version gave it.
+    pub fn new(found: &'a Found, probability: f64, live: &'a dyn Live, features: Option<Row<'a>>) -> Self {
+        let output = &live.card().output;
+        Self {
+            user_id: found.record.entity,
+            event_time: found.record.event_time,
+            as_of: found.record.as_of,
+            age_seconds: found.age_seconds,
+            probability,
+            output: output.kind,
+            decision: output.decide(probability),
+            threshold: output.threshold.get(),
+            features,
+            model: live.into(),
         }
-        map.end()
     }
 }
 
@@ -78,93 +76,37 @@ pub async fn features(
     State(app): State<Arc<App>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response<Body>, Problem> {
-    let record = stored(&app, id)?;
+    let found = Found::read(&app, user(id)?)?;
+    let record = &found.record;
     Ok(json_response(&Features {
         user_id: record.entity,
         event_time: record.event_time,
         as_of: record.as_of,
+        age_seconds: found.age_seconds,
         view: View { name: &app.view.name, digest: app.view_digest },
         features: Row { view: app.view, values: &record.values },
+        statuses: States { view: app.view, found: &found },
     }))
 }
 
-/// Answers `GET /v1/users/{id}/prediction`, with `?model=` or by the default model.
+/// Answers `GET /v1/users/{id}/prediction`, with `?model=` and `?version=` or by what answers the user.
 pub async fn prediction(
     State(app): State<Arc<App>>,
     uri: Uri,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response<Body>, Problem> {
-    let name = model_named(uri.query())?;
-    let record = stored(&app, id)?;
+    let asked = Asked::read(uri.query())?;
+    let found = Found::fresh(&app, user(id)?)?;
+    let values = &found.record.values;
     // The one snapshot of the model: whatever goes live from here on, this request keeps it.
-    let live = live(&app, name, record.entity)?;
-    let card = live.card();
+    let live = Choice::make(&app, &asked)?.of(Some(found.record.entity));
     // On this worker: a row takes microseconds, handing it to another thread would take longer.
-    let probability = one_score(&*live, &record.values)?;
-    Ok(json_response(&Prediction {
-        user_id: record.entity,
-        event_time: record.event_time,
-        as_of: record.as_of,
-        probability,
-        output: card.output.kind,
-        decision: card.output.decide(probability),
-        threshold: card.output.threshold.get(),
-        features: Row { view: app.view, values: &record.values },
-        model: Model { name: &card.model, version: card.version, digest: live.digest(), role: live.role() },
-    }))
+    let probability = checked(&*live, values, app.view.width())?[0];
+    let features = Row { view: app.view, values };
+    Ok(json_response(&Prediction::new(&found, probability, &*live, Some(features))))
 }
 
-fn stored(app: &App, id: Result<Path<String>, PathRejection>) -> Result<FeatureRecord, Problem> {
+fn user(id: Result<Path<String>, PathRejection>) -> Result<EntityId, Problem> {
     let Path(id) = id.map_err(|rejection| Problem::BadRequest(rejection.body_text()))?;
-    let id: EntityId = id.parse()?;
-    let record = app.store.get(id)?.ok_or(Problem::UnknownUser(id))?;
-    // A row means what its reader takes it to mean only if both follow one view. The width is compared too: the digest
-    // says nothing of a row that was written faultily.
-    if record.view == app.view_digest && record.values.len() == app.view.width() {
-        Ok(record)
-    } else {
-        Err(Problem::ViewMismatch { record: record.view, wanted: app.view_digest })
-    }
-}
-
-fn live(app: &App, name: Option<ModelName>, user: EntityId) -> Result<Arc<dyn Live>, Problem> {
-    let Some(name) = name else {
-        return app.models.live_default(user).ok_or_else(|| no_default(app));
-    };
-    let absent = || match app.models.show(&name) {
-        Some(status) => Problem::NoLiveModel(status.unavailable),
-        None => Problem::UnknownModel(name.clone()),
-    };
-    app.models.live(&name, user).ok_or_else(absent)
-}
-
-/// Says why no model answers a request that names none.
-fn no_default(app: &App) -> Problem {
-    if app.models.ready().is_ok() {
-        return Problem::ModelNeeded;
-    }
-    // Of several models each may have its own reason; /v1/models tells them apart.
-    let mut reasons = app.models.list().into_iter().filter_map(|model| model.unavailable);
-    match (reasons.next(), reasons.next()) {
-        (only, None) => Problem::NoLiveModel(only),
-        _ => Problem::NoLiveModel(None),
-    }
-}
-
-fn one_score(live: &dyn Live, row: &[f64]) -> Result<f64, ScoreFault> {
-    match live.score(row)?[..] {
-        [score] if score.is_finite() => Ok(score),
-        ref scores => Err(ScoreFault { code: "output", detail: format!("one row got the scores {scores:?}") }),
-    }
-}
-
-/// Reads `model=NAME`, the only parameter there is. A name needs no percent sign, so none is decoded.
-fn model_named(query: Option<&str>) -> Result<Option<ModelName>, Problem> {
-    match query {
-        None | Some("") => Ok(None),
-        Some(query) => match query.strip_prefix("model=") {
-            Some(name) => Ok(Some(name.parse()?)),
-            None => Err(Problem::BadRequest("the only parameter here is `model`".to_owned())),
-        },
-    }
+    Ok(id.parse()?)
 }

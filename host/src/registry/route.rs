@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use contract::ids::{EntityId, ModelName};
+use contract::ids::{EntityId, ModelName, ModelVersion};
 use serde::Serialize;
 
 use super::live::LiveModel;
@@ -11,12 +11,14 @@ use super::traffic::Canary;
 use crate::engine::ScoreError;
 
 /// The versions of one model that take part in traffic, as of one moment.
-#[derive(Clone)]
-pub(super) struct Route {
+pub struct Route {
+    pub(super) model: ModelName,
     /// What answers.
     pub(super) live: Arc<Serving>,
     /// What answers a share of the users.
     pub(super) canary: Option<(Canary, Arc<Serving>)>,
+    /// Every version that is compiled and may run, for who asks for it by its number.
+    pub(super) versions: Vec<Arc<Serving>>,
 }
 
 /// A version that answers, and in which role.
@@ -34,15 +36,22 @@ pub enum Role {
     Live,
     /// It answers a share of the users.
     Canary,
+    /// It answers since it was asked for by its number.
+    Requested,
 }
 
 impl Route {
     /// Gives the version that answers a user; without one, the live version.
-    pub(super) fn serving(&self, model: &ModelName, user: Option<EntityId>) -> Arc<Serving> {
+    pub fn serving(&self, user: Option<EntityId>) -> &Arc<Serving> {
         match (&self.canary, user) {
-            (Some((canary, serving)), Some(user)) if canary.takes(model, user) => Arc::clone(serving),
-            _ => Arc::clone(&self.live),
+            (Some((canary, serving)), Some(user)) if canary.takes(&self.model, user) => serving,
+            _ => &self.live,
         }
+    }
+
+    /// Gives a version by its number, where it is compiled and may run.
+    pub fn version(&self, version: ModelVersion) -> Option<&Arc<Serving>> {
+        self.versions.iter().find(|serving| serving.model().version() == version)
     }
 }
 
@@ -61,14 +70,15 @@ impl Serving {
         self.role
     }
 
-    /// Scores rows on the calling thread; meant for small calls. The shadow gets single rows, after the answer is there.
+    /// Scores rows on the calling thread; meant for small calls. The shadow gets each row, after the answer is there.
     ///
     /// # Errors
     /// [`ScoreError`]; see [`LiveModel::score`].
     pub fn score(&self, rows: &[f64]) -> Result<Vec<f64>, ScoreError> {
         let scores = self.model.score(rows)?;
-        if let (Some(shadow), &[score]) = (&self.shadow, &scores[..]) {
-            shadow.offer(&self.model, rows, score);
+        if let Some(shadow) = &self.shadow {
+            let rows = rows.chunks(self.model.compiled().width());
+            rows.zip(&scores).for_each(|(row, &score)| shadow.offer(&self.model, row, score));
         }
         Ok(scores)
     }

@@ -1,5 +1,7 @@
 //! What the registry says of itself: models, their versions, and refused files under the model their name suggests.
 
+use std::fmt;
+
 use contract::date::Date;
 use contract::digest::Digest;
 use contract::ids::ModelName;
@@ -81,6 +83,19 @@ pub enum VersionState {
     Withdrawn,
     /// It was refused, for the reason beside it.
     Rejected,
+}
+
+impl fmt::Display for VersionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Live => "live",
+            Self::Canary => "canary",
+            Self::Shadow => "shadow",
+            Self::Standby => "standby",
+            Self::Withdrawn => "withdrawn",
+            Self::Rejected => "rejected",
+        })
+    }
 }
 
 impl VersionStatus {

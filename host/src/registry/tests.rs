@@ -48,7 +48,7 @@ fn at_the_start_the_highest_version_goes_live_and_the_others_stand_by() {
     let live = registry.live(&name()).expect("a live version");
     assert_eq!(live.version().get(), 3);
     assert_eq!(live.score(&[0.0; 10]), Ok(vec![score(3); 2]));
-    assert_eq!(registry.serving_default(None).expect("the only one").model().digest(), live.digest());
+    assert_eq!(registry.route_default().expect("the only one").serving(None).model().digest(), live.digest());
     assert_eq!(state_of(&registry, 3), Some((VersionState::Live, true)));
     until("the others are compiled", || state_of(&registry, 1) == Some((VersionState::Standby, true)));
     assert_eq!(state_of(&registry, 2), Some((VersionState::Standby, true)));
@@ -320,7 +320,8 @@ fn a_second_model_changes_nothing_for_those_who_name_none() {
     let registry = house.open();
     place_other();
     until("the second model is live", || registry.live(&other).is_some());
-    let default = |registry: &Registry| registry.serving_default(None).map(|live| live.model().name().clone());
+    let default =
+        |registry: &Registry| registry.route_default().map(|route| route.serving(None).model().name().clone());
     assert_eq!(default(&registry), Some(name()));
     drop(registry);
     let registry = house.open();

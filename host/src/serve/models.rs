@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use contract::card::ModelCard;
 use contract::digest::Digest;
-use contract::ids::{EntityId, ModelName};
+use contract::ids::{EntityId, ModelName, ModelVersion};
 use tokio::sync::oneshot;
 
 use crate::engine::{Engine, ScoreError};
-use crate::http::models::{Live, ModelFigures, Models, ScoreFault};
-use crate::registry::{LiveModel, ModelStatus, Order, OrderRefused, Registry, Role, Serving, VersionStatus};
+use crate::http::models::{Live, ModelFigures, Models, Routed, ScoreFault};
+use crate::registry::{LiveModel, ModelStatus, Order, OrderRefused, Registry, Role, Route, Serving, VersionStatus};
 
 /// The models that are served.
 pub struct Served {
@@ -29,12 +29,12 @@ impl Served {
 }
 
 impl Models for Served {
-    fn live(&self, name: &ModelName, user: EntityId) -> Option<Arc<dyn Live>> {
-        self.registry.serving(name, Some(user)).map(|serving| serving as Arc<dyn Live>)
-    }
-
-    fn live_default(&self, user: EntityId) -> Option<Arc<dyn Live>> {
-        self.registry.serving_default(Some(user)).map(|serving| serving as Arc<dyn Live>)
+    fn route(&self, name: Option<&ModelName>) -> Option<Arc<dyn Routed>> {
+        let route = match name {
+            Some(name) => self.registry.route(name),
+            None => self.registry.route_default(),
+        };
+        route.map(|route| route as Arc<dyn Routed>)
     }
 
     fn order(&self, name: &ModelName, order: Order) -> oneshot::Receiver<Result<(), OrderRefused>> {
@@ -102,6 +102,16 @@ impl Models for Served {
 fn calls(version: &Arc<LiveModel>) -> (String, u64, u64, u64) {
     let (calls, failures) = version.calls();
     (version.name().to_string(), version.version().get(), calls, failures)
+}
+
+impl Routed for Route {
+    fn live(&self, user: Option<EntityId>) -> Arc<dyn Live> {
+        Arc::<Serving>::clone(self.serving(user))
+    }
+
+    fn version(&self, version: ModelVersion) -> Option<Arc<dyn Live>> {
+        Route::version(self, version).map(|serving| Arc::<Serving>::clone(serving) as Arc<dyn Live>)
+    }
 }
 
 impl Live for Serving {

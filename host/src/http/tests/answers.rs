@@ -1,6 +1,9 @@
 //! What the reading routes answer, right and wrong.
 
+use std::time::Duration;
+
 use super::house::{Fixed, House, SCORE, line, record};
+use crate::config::Limits;
 use crate::http::models::ScoreFault;
 use contract::digest::Digest;
 use contract::record::FeatureRecord;
@@ -10,15 +13,22 @@ use contract::view::FeatureView;
 fn features_come_back_in_the_views_order_with_null_where_missing() {
     let house = House::new();
     assert_eq!(house.post(line(&record(5_008_804)).as_bytes()).status, 200);
-    let answer = house.get("/v1/users/5008804/features");
+    let mut answer = house.get("/v1/users/5008804/features");
     assert_eq!(answer.status, 200, "{}", answer.body);
+    let age = answer.json()["age_seconds"].as_i64().expect("an age");
+    let event = chrono::DateTime::parse_from_rfc3339("2020-12-30T00:00:00Z").expect("a time");
+    let passed = chrono::Utc::now().signed_duration_since(event).num_seconds() - age;
+    assert!((0..60).contains(&passed), "{age} s is not the event's age");
+    answer.body = answer.body.replace(&age.to_string(), "0");
     assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
     let digest = FeatureView::credit_risk().digest();
     let wanted = format!(
         "{{\"user_id\":5008804,\"event_time\":\"2020-12-30\",\"as_of\":\"2021-12-27\",\
-         \"view\":{{\"name\":\"credit-risk\",\"digest\":\"{digest}\"}},\
+         \"age_seconds\":0,\"view\":{{\"name\":\"credit-risk\",\"digest\":\"{digest}\"}},\
          \"features\":{{\"nb_previous_loans\":15,\"avg_amount_loans_previous\":128.90637116931464,\"age\":33,\
-         \"years_on_the_job\":null,\"flag_own_car\":1}}}}"
+         \"years_on_the_job\":null,\"flag_own_car\":1}},\
+         \"statuses\":{{\"nb_previous_loans\":\"PRESENT\",\"avg_amount_loans_previous\":\"PRESENT\",\"age\":\"PRESENT\",\
+         \"years_on_the_job\":\"NULL_VALUE\",\"flag_own_car\":\"PRESENT\"}}}}"
     );
     assert_eq!(answer.body, wanted);
 }
@@ -28,7 +38,9 @@ fn a_prediction_names_the_model_and_keeps_every_bit() {
     let house = House::new();
     house.models.set(Some(Fixed::new(3, || Ok(vec![SCORE]))));
     assert_eq!(house.post(line(&record(7)).as_bytes()).status, 200);
-    for path in ["/v1/users/7/prediction", "/v1/users/7/prediction?model=credit-risk"] {
+    let asked = ["", "?", "?model=credit-risk", "?version=3", "?version=3&model=credit-risk"];
+    for path in asked.map(|query| format!("/v1/users/7/prediction{query}")) {
+        let path = &path;
         let answer = house.get(path);
         assert_eq!(answer.status, 200, "{}", answer.body);
         let json = answer.json();
@@ -43,6 +55,7 @@ fn a_prediction_names_the_model_and_keeps_every_bit() {
         assert_eq!(json["model"]["digest"], Digest::of(b"the module").to_string());
         assert!(answer.body.contains("\"features\":{\"nb_previous_loans\":15,\"avg_amount"), "{}", answer.body);
     }
+    house.get("/v1/users/7/prediction?version=4").is_problem(404, "unknown_version");
     house.models.set(Some(Fixed::new(4, || Ok(vec![0.7 + 0.1]))));
     assert_eq!(house.get("/v1/users/7/prediction").json()["decision"], "decline");
 }
@@ -56,7 +69,11 @@ fn a_prediction_that_cannot_be_says_why() {
     house.get("/v1/users/7/prediction?model=credit-risk").is_problem(503, "no_live_model");
     house.get("/v1/users/7/prediction?model=other").is_problem(404, "unknown_model");
     house.get("/v1/users/7/prediction?model=No%20Name").is_problem(400, "bad_name");
-    house.get("/v1/users/7/prediction?version=3").is_problem(400, "bad_request");
+    for query in ["versions=3", "version", "model=a&model=b", "version=1&version=1", "model"] {
+        house.get(&format!("{path}?{query}")).is_problem(400, "bad_request");
+    }
+    house.get("/v1/users/7/prediction?version=0").is_problem(400, "bad_version");
+    house.get("/v1/users/7/prediction?version=3").is_problem(503, "no_live_model");
     let fault = || Err(ScoreFault { code: "deadline", detail: "the model ran too long".to_owned() });
     house.models.set(Some(Fixed::new(1, fault)));
     house.get(path).is_problem(500, "score_failed");
@@ -85,6 +102,21 @@ fn users_that_are_not_there_or_no_users() {
     let answer = house.get(&format!("/v1/users/{long}/features"));
     answer.is_problem(400, "bad_user_id");
     assert!(answer.body.len() < 1000, "a long id is not echoed whole");
+}
+
+#[test]
+fn features_that_are_too_old_are_shown_and_not_predicted_from() {
+    let limits = |days: u64| Limits { features_age_max: Some(Duration::from_secs(days * 86_400)), ..Limits::default() };
+    let house = House::with(limits(30));
+    house.models.set(Some(Fixed::new(1, || Ok(vec![SCORE]))));
+    assert_eq!(house.post(line(&record(7)).as_bytes()).status, 200);
+    let features = house.get("/v1/users/7/features");
+    assert_eq!((features.status, &features.json()["statuses"]["age"]), (200, &"OUTSIDE_MAX_AGE".into()));
+    house.get("/v1/users/7/prediction").is_problem(409, "features_too_old");
+    let house = House::with(limits(36_500));
+    house.models.set(Some(Fixed::new(1, || Ok(vec![SCORE]))));
+    assert_eq!(house.post(line(&record(7)).as_bytes()).status, 200);
+    assert_eq!(house.get("/v1/users/7/prediction").status, 200);
 }
 
 #[test]

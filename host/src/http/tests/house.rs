@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::config::Limits;
-use crate::http::models::{Live, ModelFigures, Models, ScoreFault};
+use crate::http::models::{Live, ModelFigures, Models, Routed, ScoreFault};
 use crate::http::{App, server};
 use crate::registry::{ModelStatus, Order, OrderRefused, Role, Traffic, VersionStatus};
 use crate::store::Store;
@@ -28,12 +28,22 @@ pub const SCORE: f64 = 0.1 + 0.2;
 /// A model that gives the same score for every row, panics, or fails.
 pub struct Fixed {
     card: ModelCard,
-    score: Box<dyn Fn() -> Result<Vec<f64>, ScoreFault> + Send + Sync>,
+    score: Arc<Scoring>,
 }
+
+type Scoring = dyn Fn(&[f64]) -> Result<Vec<f64>, ScoreFault> + Send + Sync;
 
 impl Fixed {
     pub fn new(version: u64, score: impl Fn() -> Result<Vec<f64>, ScoreFault> + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { card: card(version), score: Box::new(score) })
+        Self::of_rows(version, move |_| score())
+    }
+
+    /// A model that looks at its rows.
+    pub fn of_rows(
+        version: u64,
+        score: impl Fn(&[f64]) -> Result<Vec<f64>, ScoreFault> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self { card: card(version), score: Arc::new(score) })
     }
 }
 
@@ -48,8 +58,17 @@ impl Live for Fixed {
         Role::Live
     }
     fn score(&self, rows: &[f64]) -> Result<Vec<f64>, ScoreFault> {
-        assert_eq!(rows.len(), self.card.view.width());
-        (self.score)()
+        assert!(rows.len().is_multiple_of(self.card.view.width()));
+        (self.score)(rows)
+    }
+}
+
+impl Routed for Fixed {
+    fn live(&self, _: Option<EntityId>) -> Arc<dyn Live> {
+        Arc::new(Self { card: self.card.clone(), score: Arc::clone(&self.score) })
+    }
+    fn version(&self, version: ModelVersion) -> Option<Arc<dyn Live>> {
+        (version == self.card.version).then(|| self.live(None))
     }
 }
 
@@ -64,11 +83,9 @@ impl One {
 }
 
 impl Models for One {
-    fn live(&self, name: &ModelName, user: EntityId) -> Option<Arc<dyn Live>> {
-        self.live_default(user).filter(|_| name.as_str() == "credit-risk")
-    }
-    fn live_default(&self, _: EntityId) -> Option<Arc<dyn Live>> {
-        self.0.lock().expect("no test panics with it").clone().map(|live| live as Arc<dyn Live>)
+    fn route(&self, name: Option<&ModelName>) -> Option<Arc<dyn Routed>> {
+        let live = self.0.lock().expect("no test panics with it").clone();
+        live.filter(|_| name.is_none_or(|name| name.as_str() == "credit-risk")).map(|live| live as Arc<dyn Routed>)
     }
     fn order(&self, name: &ModelName, order: Order) -> oneshot::Receiver<Result<(), OrderRefused>> {
         let (reply, answer) = oneshot::channel();
@@ -187,7 +204,7 @@ impl House {
         let view = FeatureView::credit_risk();
         let store = Arc::new(Store::open(dir.path(), view.digest()).expect("a folder of our own"));
         let models = Arc::new(One::default());
-        let app = App::new(store, Arc::clone(&models) as Arc<dyn Models>, view, limits);
+        let app = App::new(store, Arc::clone(&models) as Arc<dyn Models>, view, limits).expect("threads start");
         let runtime = Runtime::new().expect("threads");
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -226,6 +243,11 @@ impl House {
             "POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
         );
         self.raw(&[head.as_bytes(), body].concat())
+    }
+
+    /// Posts JSON.
+    pub fn ask(&self, path: &str, body: &str) -> Answer {
+        self.order("POST", path, "content-type: application/json\r\n", body)
     }
 
     /// Sends an order with its headers and body.

@@ -1,6 +1,7 @@
 //! The catalog as requests and people see it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use contract::digest::Digest;
 use contract::ids::{ModelName, ModelVersion};
@@ -13,8 +14,9 @@ use crate::registry::status::{ModelStatus, VersionState, VersionStatus, model_of
 
 impl Catalog {
     /// Gives where the requests of each model go.
-    pub(in crate::registry) fn routes(&self) -> BTreeMap<ModelName, Route> {
-        self.models.iter().filter_map(|(name, model)| Some((name.clone(), self.route(name, model)?))).collect()
+    pub(in crate::registry) fn routes(&self) -> BTreeMap<ModelName, Arc<Route>> {
+        let routes = self.models.iter().filter_map(|(name, model)| Some((name.clone(), self.route(name, model)?)));
+        routes.map(|(name, route)| (name, Arc::new(route))).collect()
     }
 
     fn route(&self, name: &ModelName, model: &Model) -> Option<Route> {
@@ -24,7 +26,9 @@ impl Catalog {
             let canary = self.traffic(name).canary?;
             Some((canary, Serving::new(ready(version)?, Role::Canary, None)))
         });
-        Some(Route { live, canary })
+        let usable = model.versions.keys().filter(|&&version| self.usable(name, model, version));
+        let asked_for = |&version: &ModelVersion| Some(Serving::new(ready(version)?, Role::Requested, None));
+        Some(Route { model: name.clone(), live, canary, versions: usable.filter_map(asked_for).collect() })
     }
 
     /// Gives the version that answers a share of the users, where it can.

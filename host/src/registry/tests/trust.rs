@@ -47,7 +47,7 @@ fn revoking_the_approver_leaves_nothing_and_says_why() {
     until("nothing is live", || live_version(&registry).is_none());
     let status = registry.model(&name()).expect("known");
     assert_eq!(status.unavailable.map(|reason| reason.code), Some("key_revoked"));
-    assert!(registry.serving_default(None).is_none());
+    assert!(registry.route_default().is_none());
     // Another approver's word on the same module brings it back.
     let grace = PrivateKey::from_seed([7; 32]);
     house.enrol("Grace", Role::Approver, &grace);

@@ -1,0 +1,80 @@
+//! `POST /v1/models/{name}/score`: what a model would say of features given in the request, for what-if questions.
+//!
+//! # Shape
+//! `{"rows":[{"nb_previous_loans":15,"age":33,..}]}`, every feature of the view named and null where missing, gives
+//! `{"model":{..},"output":"probability","threshold":0.03,"scores":[{"probability":0.01,"decision":"approve"}]}`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::http::Response;
+use contract::card::OutputKind;
+use contract::record::row_of;
+use serde::{Deserialize, Serialize};
+
+use super::batch::score_all;
+use super::choice::{Answerer, Asked, Choice};
+use super::models::named;
+use super::problem::Problem;
+use super::{App, body, json_response};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    rows: Vec<BTreeMap<String, Option<f64>>>,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    model: Answerer<'a>,
+    output: OutputKind,
+    threshold: f64,
+    scores: Vec<Score<'a>>,
+}
+
+#[derive(Serialize)]
+struct Score<'a> {
+    probability: f64,
+    decision: &'a str,
+}
+
+/// Answers `POST /v1/models/{name}/score`, with `?version=` or by the live version.
+pub async fn score(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    let asked = Asked::read(request.uri().query())?;
+    if asked.model.is_some() {
+        return Err(Problem::BadRequest("the path names the model; the one parameter here is `version`".to_owned()));
+    }
+    let asked = Asked { model: Some(named(name)?), ..asked };
+    let bytes_max = app.limits.body_bytes_max;
+    let question: Option<Question> = body::object(&app, request, bytes_max, Problem::BadBody).await?;
+    let rows = question.ok_or_else(|| Problem::BadBody("it is empty".to_owned()))?.rows;
+    let (count, rows_max) = (rows.len(), app.limits.rows_max);
+    if count > rows_max {
+        return Err(Problem::TooManyRows { count, rows_max });
+    }
+    let live = Choice::make(&app, &asked)?.of(None);
+    let width = app.view.width();
+    let mut values = Vec::with_capacity(count * width);
+    for (row, features) in rows.into_iter().enumerate() {
+        let bad = |error| Problem::BadRow { row, error };
+        values.extend(row_of(app.view, features).map_err(|error| bad(error.to_string()))?);
+    }
+    let scoring = Arc::clone(&live);
+    let place = app.batches.place()?;
+    let scores = app.batches.run(place, move || score_all(&*scoring, &values, width)).await??;
+    let output = &live.card().output;
+    let scores = scores.into_iter().map(|score| Score { probability: score, decision: output.decide(score) });
+    Ok(json_response(&Answer {
+        model: (&*live).into(),
+        output: output.kind,
+        threshold: output.threshold.get(),
+        scores: scores.collect(),
+    }))
+}
