@@ -5,7 +5,10 @@
 //! refused by its kind, so that what no model needs (imports, start functions, nested modules, lowered host
 //! functions) cannot be reached however the compiler treats it.
 
-use wasmparser::{CanonicalFunction, ComponentExternalKind, Encoding, Parser, Payload, SectionLimited, TableInit};
+use wasmparser::{
+    CanonicalFunction, ComponentExternalKind, Encoding, FunctionBody, Operator, Parser, Payload, SectionLimited,
+    TableInit,
+};
 
 use super::limits::ModuleLimits;
 
@@ -70,7 +73,8 @@ impl AdmissionRefused {
 /// [`AdmissionRefused`], at the first thing that no model has.
 pub fn admit(bytes: &[u8], limits: &ModuleLimits) -> Result<(), AdmissionRefused> {
     within("bytes", bytes.len() as u64, limits.module_bytes_max as u64)?;
-    let mut seen = Seen { limits, modules: 0, components: 0, custom_sections: 0, entries: 0, exports: Vec::new() };
+    let mut seen =
+        Seen { limits, modules: 0, components: 0, custom_sections: 0, entries: 0, blocks: 0, exports: Vec::new() };
     let mut depth: Vec<Place> = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(malformed)?;
@@ -115,6 +119,7 @@ struct Seen<'a> {
     components: u32,
     custom_sections: u32,
     entries: u32,
+    blocks: u64,
     exports: Vec<String>,
 }
 
@@ -193,7 +198,8 @@ impl Seen<'_> {
             Payload::CodeSectionEntry(body) => {
                 let range = body.range();
                 let bytes = (range.end - range.start) as u64;
-                within("bytes in one function", bytes, limits.function_bytes_max)
+                within("bytes in one function", bytes, limits.function_bytes_max)?;
+                self.body(body)
             }
             Payload::DataCountSection { count, .. } => {
                 within("data segments", u64::from(*count), u64::from(limits.data_segments_max))
@@ -230,6 +236,32 @@ impl Seen<'_> {
             Payload::CustomSection(_) => self.custom(),
             _ => Err(AdmissionRefused::Kind("section of unknown kind")),
         }
+    }
+
+    /// Bounds what makes a function dear to compile; that the code is valid is the compiler's to check.
+    fn body(&mut self, body: &FunctionBody<'_>) -> Result<(), AdmissionRefused> {
+        let limits = self.limits;
+        let mut locals = 0_u64;
+        for group in body.get_locals_reader().map_err(malformed)? {
+            locals += u64::from(group.map_err(malformed)?.0);
+            within("locals in one function", locals, u64::from(limits.locals_max))?;
+        }
+        let (mut blocks, mut depth) = (0_u64, 0_u64);
+        for operator in body.get_operators_reader().map_err(malformed)? {
+            match operator.map_err(malformed)? {
+                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+                    (blocks, depth) = (blocks + 1, depth + 1);
+                    within("blocks in one function", blocks, u64::from(limits.blocks_max))?;
+                    self.blocks += 1;
+                    within("blocks", self.blocks, u64::from(limits.all_blocks_max))?;
+                    within("blocks in each other", depth, u64::from(limits.nesting_max))?;
+                }
+                Operator::End => depth = depth.saturating_sub(1),
+                Operator::TryTable { .. } => return Err(AdmissionRefused::Kind("exception handlers")),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn count<T>(&mut self, section: &SectionLimited<'_, T>) -> Result<(), AdmissionRefused> {

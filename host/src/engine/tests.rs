@@ -217,11 +217,17 @@ fn only_the_structure_of_a_model_is_admitted() {
     check(&wat("(component (core module (memory i64 1)))"), &limits, "unexpected_section");
     check(&wat("(component (core module (table 10001 funcref)))"), &limits, "too_large");
     check(&wat("(component (core module (tag)))"), &limits, "unexpected_section");
+    let at_bound = ModuleLimits { locals_max: 3, blocks_max: 2, all_blocks_max: 2, nesting_max: 2, ..limits.clone() };
+    assert_eq!(admit(&fine, &at_bound), Ok(()), "each bound is obeyed at the bound");
     for small in [
         ModuleLimits { module_bytes_max: fine.len() - 1, ..ModuleLimits::default() },
         ModuleLimits { functions_max: 3, ..ModuleLimits::default() },
         ModuleLimits { code_bytes_max: 20, ..ModuleLimits::default() },
         ModuleLimits { function_bytes_max: 20, ..ModuleLimits::default() },
+        ModuleLimits { locals_max: 2, ..ModuleLimits::default() },
+        ModuleLimits { blocks_max: 1, ..ModuleLimits::default() },
+        ModuleLimits { all_blocks_max: 1, ..ModuleLimits::default() },
+        ModuleLimits { nesting_max: 1, ..ModuleLimits::default() },
         ModuleLimits { memory_pages_max: 3, ..ModuleLimits::default() },
         ModuleLimits { entries_max: 3, ..ModuleLimits::default() },
         ModuleLimits { custom_sections_max: 0, ..ModuleLimits::default() },
