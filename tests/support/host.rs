@@ -77,6 +77,19 @@ impl Host {
         read(self.agent.post(url).content_type("application/json").send(body).expect("an answer"))
     }
 
+    /// Posts feature records, one a line.
+    pub fn post_records(&self, lines: &str) -> Answer {
+        let url = format!("{}/v1/features", self.url);
+        read(self.agent.post(url).content_type("application/x-ndjson").send(lines).expect("an answer"))
+    }
+
+    /// Gives how much of the host's memory is resident.
+    pub fn resident_bytes(&self) -> f64 {
+        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.process.id())).expect("it runs, on Linux");
+        let pages: f64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a count of pages");
+        pages * 4096.0
+    }
+
     /// Rolls credit-risk back to the version before.
     pub fn roll_back(&self) -> Answer {
         let url = format!("{}/v1/models/credit-risk/rollback", self.url);

@@ -2,6 +2,9 @@
 
 mod binaries;
 mod chance;
+mod forge;
+#[path = "../../host/src/engine/fixtures.rs"]
+pub mod guests;
 mod host;
 mod latest;
 mod scores;
@@ -9,6 +12,7 @@ mod workshop;
 
 pub use binaries::{countersign, feature_job};
 pub use chance::Chance;
+pub use forge::Forge;
 pub use host::{Answer, Host};
 pub use latest::{check_served, rows};
 pub use scores::{Scores, read_scores};

@@ -44,7 +44,7 @@ const PRELUDE: &str = r#"
 "#;
 
 /// A component whose `score` has this body; `$rows` is the address of the values and `$values` their count.
-pub(crate) fn component(body: &str) -> Vec<u8> {
+pub fn component(body: &str) -> Vec<u8> {
     let wat = format!(
         "(module {PRELUDE}
          (func (export \"countersign:model/scorer@1.0.0#score\") (param $rows i32) (param $values i32) (result i32)
@@ -55,7 +55,7 @@ pub(crate) fn component(body: &str) -> Vec<u8> {
 }
 
 /// A component of this core module's text.
-pub(crate) fn encode(wat: &str) -> Vec<u8> {
+pub fn encode(wat: &str) -> Vec<u8> {
     let mut module = wat::parse_str(wat).expect("the fixture is valid WAT");
     let mut resolve = Resolve::default();
     let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
@@ -67,7 +67,7 @@ pub(crate) fn encode(wat: &str) -> Vec<u8> {
 }
 
 /// Answers `value` for every row of `width` values.
-pub(crate) fn constant(value: f64, width: usize) -> Vec<u8> {
+pub fn constant(value: f64, width: usize) -> Vec<u8> {
     let bits = value.to_bits() as i64;
     component(&format!(
         "(call $answer (i32.div_u (local.get $values) (i32.const {width})) (f64.reinterpret_i64 (i64.const {bits})))"
