@@ -24,6 +24,12 @@ impl Forge {
         Self { job: key("job.pem"), approver: key("ada.pem") }
     }
 
+    /// Seals what a module holds again, as a candidate for another version of the same model.
+    pub fn candidate(&self, module: &[u8], version: u64) -> Vec<u8> {
+        let card = card_of(module, version);
+        seal::seal_candidate(&component_of(module), &card, &self.job).expect("a card that fits")
+    }
+
     /// Seals and approves a component under a card.
     pub fn approved(&self, component: &[u8], card: &ModelCard) -> Vec<u8> {
         let sealed = seal::seal_candidate(component, card, &self.job).expect("a card that fits");
@@ -43,10 +49,14 @@ impl Forge {
 
     /// Seals and approves what a module holds again, as another version of the same model.
     pub fn reversioned(&self, module: &[u8], version: u64) -> Vec<u8> {
-        let card = seal::inspect(module).expect("a module").card;
-        let version = ModelVersion::try_from(version).expect("a version");
-        self.approved(&component_of(module), &ModelCard { version, report: None, ..card })
+        self.approved(&component_of(module), &card_of(module, version))
     }
+}
+
+/// Gives the card of a module as another version's, without a report.
+fn card_of(module: &[u8], version: u64) -> ModelCard {
+    let card = seal::inspect(module).expect("a module").card;
+    ModelCard { version: ModelVersion::try_from(version).expect("a version"), report: None, ..card }
 }
 
 /// Gives the bare component of a module.

@@ -1,7 +1,7 @@
 //! A running host, asked over its real socket.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -65,10 +65,15 @@ impl Host {
         self.try_get(path).unwrap_or_else(|| panic!("no answer to {path}"))
     }
 
-    /// Sets the traffic of credit-risk.
-    pub fn put_traffic(&self, traffic: &str) -> Answer {
+    /// Sets the traffic of credit-risk; none where the connection failed.
+    pub fn try_put_traffic(&self, traffic: &str) -> Option<Answer> {
         let url = format!("{}/v1/models/credit-risk/traffic", self.url);
-        read(self.agent.put(url).content_type("application/json").send(traffic).expect("an answer"))
+        try_read(self.agent.put(url).content_type("application/json").send(traffic).ok()?)
+    }
+
+    /// Sets the traffic of credit-risk, and demands an answer.
+    pub fn put_traffic(&self, traffic: &str) -> Answer {
+        self.try_put_traffic(traffic).unwrap_or_else(|| panic!("no answer to {traffic}"))
     }
 
     /// Posts JSON.
@@ -127,6 +132,25 @@ impl Host {
     /// Gives the process id.
     pub fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Waits until the files found at the start are judged and a model is live.
+    pub fn wait_ready(&self) {
+        let start = Instant::now();
+        loop {
+            let answer = self.get("/health/ready");
+            if answer.status == 200 {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "waited in vain until it is ready: {}", answer.body);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Kills the host outright while others still ask it.
+    pub fn strike(&self) {
+        let told = Command::new("kill").args(["-KILL", &self.id().to_string()]).status().expect("kill runs");
+        assert!(told.success(), "the host had ended by itself");
     }
 
     /// Kills the host outright.

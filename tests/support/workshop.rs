@@ -105,29 +105,23 @@ impl Workshop {
 
     /// Countersigns a version of credit-risk, whatever its gates say, and whether or not its report came with it.
     pub fn approve(&self, version: u64) -> String {
-        let file = format!("modules/candidates/credit-risk-{version}.wasm");
+        self.succeed(&mut self.approval(version))
+    }
+
+    /// As [`Self::approve`], to be run by the caller.
+    pub fn approval(&self, version: u64) -> Command {
         let candidate = self.candidate(version);
         let card = contract::seal::inspect(&std::fs::read(&candidate).expect("the candidate")).expect("a module").card;
-        let mut words = vec![
-            "approve",
-            &file,
-            "--yes",
-            "--key",
-            "ada.pem",
-            "--by",
-            "Ada",
-            "--reason",
-            "a test",
-            "--modules",
-            "modules",
-        ];
+        let mut command = countersign();
+        command.current_dir(self.folder.path()).arg("approve").arg(&candidate);
+        command.args(["--yes", "--key", "ada.pem", "--by", "Ada", "--reason", "a test", "--modules", "modules"]);
         if card.failed_gates().next().is_some() {
-            words.extend(["--override", "a small sample"]);
+            command.args(["--override", "a small sample"]);
         }
         if !candidate.with_file_name(card.report_name()).exists() {
-            words.push("--without-report");
+            command.arg("--without-report");
         }
-        self.countersign(words)
+        command
     }
 
     /// Publishes `features.parquet` to a host.
