@@ -71,7 +71,9 @@ impl Catalog {
         match next {
             Some(next) => tracing::info!(model = %name, version = %next, "version is live"),
             None => match self.models.get(name).and_then(|model| self.choose(name, model)) {
-                Some(next) => tracing::warn!(model = %name, version = %next, "no version answers until this one is compiled"),
+                Some(next) => {
+                    tracing::warn!(model = %name, version = %next, "no version answers until this one is compiled")
+                }
                 None => tracing::error!(model = %name, "no version is left that may run"),
             },
         }
