@@ -31,6 +31,10 @@ pub use self::limits::{EngineLimits, ModuleLimits};
 pub use self::model::CompiledModel;
 use self::ticker::{Running, Ticker};
 
+/// Up to this size, a model of some 20 MB, a memory always becomes one image that instances share, however sparse it is: otherwise
+/// the compiler turns its data segments, thousands, into code, and each instance copies them. A larger one does if it is half full.
+const IMAGE_BYTES: u64 = 64 << 20;
+
 /// The compiler and the clock of all models; cheap to clone.
 #[derive(Clone)]
 pub struct Engine(Arc<Shared>);
@@ -101,6 +105,7 @@ fn config(limits: &EngineLimits) -> Config {
         .max_wasm_stack(limits.stack_bytes_max)
         .wasm_backtrace_max_frames(None) // a stranger's stack is no help to an operator, and walking it costs time
         .memory_init_cow(true)
+        .memory_guaranteed_dense_image_size(IMAGE_BYTES)
         .wasm_component_model(true)
         .concurrency_support(false);
     let off = [
