@@ -1,24 +1,28 @@
 //! What `countersign serve` is told: flags, then environment, checked whole before anything is opened.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use contract::ids::ModelName;
 
+use crate::mirror::{Mirror, Place, PlaceError};
 use crate::registry::FailureLimits;
 
+/// The time between two looks at a folder, and at an object store, where every look is a request that is paid for.
+const POLL_MS: u64 = 1_000;
+const STORE_POLL_MS: u64 = 10_000;
 /// Seconds of a day.
 const DAY_S: u64 = 86_400;
 
 /// The flags of `countersign serve`.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
-    /// Folder of the registry; approved modules are picked up from its `approved/`
-    #[arg(long, value_name = "DIR", default_value = "modules", env = "COUNTERSIGN_MODULES")]
+    /// Registry, a folder or an object store such as `s3://BUCKET/PREFIX`; approved modules are picked up from its `approved/`
+    #[arg(long, value_name = "DIR|URL", default_value = "modules", env = "COUNTERSIGN_MODULES")]
     pub modules: PathBuf,
-    /// Trust policy: whose signatures count [default: trust.toml in the folder of --modules]
+    /// Trust policy, a local file: whose signatures count [default: trust.toml in the folder of --modules]
     #[arg(long, value_name = "FILE", env = "COUNTERSIGN_TRUST")]
     pub trust: Option<PathBuf>,
     /// Folder of the host's own data: the features, and the ledger of versions
@@ -33,9 +37,10 @@ pub struct ServeArgs {
     /// Address to listen on; port 0 takes a free one and prints it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "COUNTERSIGN_LISTEN")]
     pub listen: SocketAddr,
-    /// Milliseconds between two looks at the registry, for file systems that send no events
-    #[arg(long, value_name = "MS", default_value_t = 1000, env = "COUNTERSIGN_POLL_MS")]
-    pub poll_ms: u64,
+    /// Milliseconds between two looks at the registry [default: 1000, for file systems that send no events; 10000 for an
+    /// object store]
+    #[arg(long, value_name = "MS", env = "COUNTERSIGN_POLL_MS")]
+    pub poll_ms: Option<u64>,
     /// Share of its last 200 calls, in percent, that a version may fail; past it the one before serves instead
     #[arg(long, value_name = "PERCENT", default_value_t = 5.0, env = "COUNTERSIGN_FAILURES_PERCENT")]
     pub failures_percent: f64,
@@ -50,8 +55,10 @@ pub struct ServeArgs {
 /// A checked configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The folder of the registry.
+    /// The folder of the registry; with an object store, that of its local copies.
     pub modules: PathBuf,
+    /// The object store that modules come from, if they do.
+    pub store: Option<Place>,
     /// The file of the trust policy.
     pub trust: PathBuf,
     /// The folder of the host's own data.
@@ -120,7 +127,7 @@ impl Default for Limits {
 }
 
 /// Why a configuration is refused; the message names the flag.
-#[derive(Debug, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The address could be reached from other machines.
     #[error(
@@ -147,6 +154,19 @@ pub enum ConfigError {
         /// The value refused.
         value: f64,
     },
+    /// A URL names no place that modules can come from.
+    #[error("--modules {url}: {cause}")]
+    Place {
+        /// The URL refused, without what must not be shown.
+        url: String,
+        /// What is wrong with it.
+        cause: PlaceError,
+    },
+    /// Modules come from an object store, and whose signatures count was not said.
+    #[error(
+        "--trust is needed where --modules is a URL: the trust policy is a local file, whoever may write to the store"
+    )]
+    TrustNeeded,
     /// A folder that must be there is not.
     #[error("{flag} {path}: there is no such folder")]
     NoFolder {
@@ -179,15 +199,22 @@ impl Config {
         if !listen.ip().is_loopback() {
             return Err(ConfigError::Exposed(listen));
         }
+        let store = place(&modules)?;
+        let poll_ms = poll_ms.unwrap_or(if store.is_some() { STORE_POLL_MS } else { POLL_MS });
         let poll = checked_time("--poll-ms", poll_ms, 10, 3_600_000)?;
         let drain = checked_time("--drain-ms", drain_ms, 0, 600_000)?;
         if !(0.0..=100.0).contains(&failures_percent) {
             return Err(ConfigError::Percent { flag: "--failures-percent", value: failures_percent });
         }
-        if !modules.is_dir() {
+        let modules = if store.is_some() { Mirror::folder(&data) } else { modules };
+        if store.is_none() && !modules.is_dir() {
             return Err(ConfigError::NoFolder { flag: "--modules", path: modules });
         }
-        let trust = trust.unwrap_or_else(|| modules.join("trust.toml"));
+        let trust = match (trust, &store) {
+            (Some(trust), _) => trust,
+            (None, None) => modules.join("trust.toml"),
+            (None, Some(_)) => return Err(ConfigError::TrustNeeded),
+        };
         if !trust.is_file() {
             return Err(ConfigError::NoFile { flag: "--trust", path: trust });
         }
@@ -197,13 +224,27 @@ impl Config {
         let features_age_max = features_age_max_days.map(|days| Duration::from_secs(u64::from(days) * DAY_S));
         let limits = Limits { drain, features_age_max, ..Limits::default() };
         let failures = FailureLimits { share_max: failures_percent / 100.0, ..FailureLimits::default() };
-        Ok(Self { modules, trust, data, default_model, new_ledger, listen, poll, failures, limits })
+        Ok(Self { modules, store, trust, data, default_model, new_ledger, listen, poll, failures, limits })
     }
 
     /// Gives the folder of the feature store.
     pub fn store_dir(&self) -> PathBuf {
         self.data.join("features")
     }
+}
+
+/// Reads a URL; a path is none.
+fn place(modules: &Path) -> Result<Option<Place>, ConfigError> {
+    let Some(url) = modules.to_str().filter(|text| text.contains("://")) else { return Ok(None) };
+    let refused = |cause| {
+        // Between the slashes and the last @ there may be a secret.
+        let shown = match (url.split_once("://"), url.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://...@{rest}"),
+            _ => url.to_owned(),
+        };
+        ConfigError::Place { url: shown, cause }
+    };
+    url.parse().map(Some).map_err(refused)
 }
 
 fn checked_time(flag: &'static str, value: u64, min: u64, max: u64) -> Result<Duration, ConfigError> {
@@ -227,7 +268,7 @@ mod tests {
             trust: None,
             data: dir.path().join("data"),
             listen: "127.0.0.1:0".parse().expect("an address"),
-            poll_ms: 1000,
+            poll_ms: None,
             default_model: None,
             new_ledger: false,
             failures_percent: 5.0,
@@ -246,6 +287,18 @@ mod tests {
     }
 
     #[test]
+    fn an_object_store_has_its_copies_among_the_data_and_a_rhythm_of_its_own() {
+        let (dir, mut args) = fitting();
+        let folder = Config::from_args(args.clone()).expect("fitting flags");
+        assert_eq!((folder.poll, folder.store.is_some()), (Duration::from_secs(1), false));
+        args.modules = "s3://bucket/credit".into();
+        args.trust = Some(dir.path().join("trust.toml"));
+        let store = Config::from_args(args).expect("fitting flags");
+        assert_eq!((store.poll, store.store.is_some()), (Duration::from_secs(10), true));
+        assert_eq!(store.modules, dir.path().join("data/mirror"));
+    }
+
+    #[test]
     fn flags_that_do_not_fit_are_named() {
         let check = |flag: &str, change: &dyn Fn(&mut ServeArgs)| {
             let (_dir, mut args) = fitting();
@@ -256,11 +309,14 @@ mod tests {
         check("--listen 0.0.0.0:80", &|args| args.listen = "0.0.0.0:80".parse().expect("an address"));
         check("--listen [::]:80", &|args| args.listen = "[::]:80".parse().expect("an address"));
         check("--listen 10.0.0.1:80", &|args| args.listen = "10.0.0.1:80".parse().expect("an address"));
-        check("--poll-ms 0", &|args| args.poll_ms = 0);
+        check("--poll-ms 0", &|args| args.poll_ms = Some(0));
         check("--drain-ms 600001", &|args| args.drain_ms = 600_001);
         check("--failures-percent NaN", &|args| args.failures_percent = f64::NAN);
         check("--failures-percent 101", &|args| args.failures_percent = 101.0);
         check("--modules", &|args| args.modules = args.modules.join("nowhere"));
+        check("--modules ftp://somewhere", &|args| args.modules = "ftp://somewhere".into());
+        check("--modules s3://...@bucket", &|args| args.modules = "s3://key:secret@bucket".into());
+        check("--trust is needed", &|args| args.modules = "s3://bucket/credit".into());
         check("--trust", &|args| args.trust = Some(args.modules.join("nowhere")));
         check("--data", &|args| args.data = args.modules.join("trust.toml"));
     }

@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Config, ServeArgs};
 use crate::engine::{Engine, EngineLimits};
 use crate::http::{App, server};
+use crate::mirror::{Mirror, MirrorLimits};
 use crate::registry::{Registry, RegistryConfig};
 use crate::store::Store;
 
@@ -46,16 +47,26 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     std::fs::create_dir_all(data).with_context(|| format!("cannot make the folder of --data, {}", data.display()))?;
     let store = Arc::new(Store::open(&config.store_dir(), view.digest())?);
     let engine = Engine::new(EngineLimits::default()).context("cannot start the engine")?;
+    // Before the registry opens, so that it finds at its start what the store holds.
+    let mirror = match &config.store {
+        Some(place) => Some(
+            Mirror::start(place, data, config.poll, MirrorLimits::default())
+                .await
+                .with_context(|| format!("cannot keep local copies of modules in {}", config.modules.display()))?,
+        ),
+        None => None,
+    };
     let registry = Arc::new(Registry::open(registry_config(&config, view, &store), engine.clone())?);
     tracing::info!(users = store.len(), data = %data.display(), modules = %config.modules.display(), "opened");
 
-    let models = models::Served::new(Arc::clone(&registry), engine);
+    let models = models::Served::new(Arc::clone(&registry), engine, mirror.as_ref().map(Mirror::figures));
     let app = App::new(Arc::clone(&store), Arc::new(models), view, config.limits);
     let app = app.context("cannot start the threads for batches")?;
     // The port takes connections already. Whoever started this host waits for the line; if nobody reads it, no matter.
     let _ = writeln!(io::stdout(), "listening on http://{address}");
     server::serve(listener, app, stop).await;
 
+    drop(mirror);
     registry.shutdown();
     store.flush().context("the last flush of the store")?;
     tracing::info!("stopped");
@@ -69,14 +80,16 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 fn registry_config(config: &Config, view: &FeatureView, store: &Store) -> RegistryConfig {
+    let defaults = RegistryConfig::new(&config.modules, &config.data, view.digest());
     RegistryConfig {
         trust_path: config.trust.clone(),
         default_model: config.default_model.clone(),
         // The store and the ledger are made together: features without a ledger show that it was there.
         ledger_expected: !store.is_empty() && !config.new_ledger,
-        poll_interval: config.poll,
+        // A store's rhythm is the mirror's; its copies are a folder like any other.
+        poll_interval: if config.store.is_some() { defaults.poll_interval } else { config.poll },
         failures: config.failures,
-        ..RegistryConfig::new(&config.modules, &config.data, view.digest())
+        ..defaults
     }
 }
 

@@ -57,8 +57,6 @@ fn main() {
     host.wait_for_version(RECIPES.len() as u64);
     workshop.publish(&host.url);
 
-    arrival::measure(&host, &workshop, &forge, users[0].id);
-
     let mut load = Load::new(&host.address(), &users);
     load.capacity(Duration::from_secs(2));
     let capacity = load.capacity(Duration::from_secs(10));
@@ -114,6 +112,7 @@ fn main() {
     for (when, mebibytes) in resident {
         println!("resident after {when}: {mebibytes:.1} MiB");
     }
+    arrival::measure(&host, &workshop, &forge, users[0].id);
     println!("every answer was a success with its named version's score");
 }
 

@@ -39,14 +39,14 @@ impl Host {
 
     /// Starts a host at an address, such as that of a host that was there before.
     pub fn start_at(workshop: &Workshop, address: &str) -> Self {
-        let mut process = countersign()
-            .args(["serve", "--listen", address, "--modules"])
-            .arg(workshop.path("modules"))
-            .arg("--data")
-            .arg(workshop.path("data"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the host starts");
+        let mut command = countersign();
+        command.args(["serve", "--listen", address, "--modules"]).arg(workshop.path("modules"));
+        Self::spawn(command.arg("--data").arg(workshop.path("data")))
+    }
+
+    /// Starts a host by a command of one's own.
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().expect("the host starts");
         let mut line = String::new();
         BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
         let url = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("the host said {line:?}"));
@@ -58,6 +58,12 @@ impl Host {
     /// Asks for a path; none where the connection failed.
     pub fn try_get(&self, path: &str) -> Option<Answer> {
         try_read(self.agent.get(format!("{}{path}", self.url)).call().ok()?)
+    }
+
+    /// Gives the text of a path's answer.
+    pub fn text(&self, path: &str) -> String {
+        let mut response = self.agent.get(format!("{}{path}", self.url)).call().expect("an answer");
+        response.body_mut().read_to_string().expect("a whole answer")
     }
 
     /// Asks for a path, and demands an answer.

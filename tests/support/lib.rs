@@ -7,6 +7,7 @@ mod forge;
 pub mod guests;
 mod host;
 mod latest;
+mod s3;
 mod scores;
 mod workshop;
 
@@ -15,5 +16,6 @@ pub use chance::Chance;
 pub use forge::Forge;
 pub use host::{Answer, Host};
 pub use latest::{check_served, rows};
+pub use s3::S3;
 pub use scores::{Scores, read_scores};
 pub use workshop::{Workshop, shared};

@@ -18,6 +18,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::App;
 use super::problem::Problem;
+use crate::mirror::MirrorFigures;
 use crate::registry::ShadowFigures;
 
 /// Upper ends of the duration buckets, in seconds: a prediction takes tens of microseconds, a batch up to a second.
@@ -105,6 +106,9 @@ fn looked_at(app: &App) -> Result<Registry, Problem> {
     let help = "Versions taken out of service since they failed";
     registry.register("model_withdrawals", help, ConstCounter::new(figures.withdrawals));
     versions(&mut registry, &figures.version_calls);
+    if let Some(mirror) = &figures.mirror {
+        mirrored(&mut registry, mirror);
+    }
     shadows(&mut registry, &figures.shadows);
     let rejections = counters("code", &figures.rejections);
     registry.register("module_rejections", "Module files refused, by reason", rejections);
@@ -137,6 +141,19 @@ fn versions(registry: &mut Registry, calls: &[(String, u64, u64, u64)]) {
     }
     registry.register("model_calls", "Calls into each compiled version since it was compiled", all);
     registry.register("model_failures", "Those of them that failed by the version's fault", failed);
+}
+
+fn mirrored(registry: &mut Registry, mirror: &MirrorFigures) {
+    let looked = i64::try_from(mirror.looked()).unwrap_or(i64::MAX);
+    let help = "When the object store was last listed whole, since 1970";
+    registry.register_with_unit("mirror_last_look_timestamp", help, Unit::Seconds, ConstGauge::new(looked));
+    registry.register(
+        "mirror_objects",
+        "Objects of the store that have a local copy",
+        ConstGauge::new(mirror.objects()),
+    );
+    registry.register("mirror_fetched", "Objects fetched from the store", ConstCounter::new(mirror.fetched()));
+    registry.register("mirror_failures", "Looks at the store that failed", ConstCounter::new(mirror.failures()));
 }
 
 fn shadows(registry: &mut Registry, shadows: &[(String, ShadowFigures)]) {

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::problem::Problem;
 use super::{App, json_response};
+use crate::mirror::MirrorFigures;
 use crate::registry::{ModelStatus, Order, OrderRefused, Role, ShadowFigures, VersionStatus};
 
 /// The models as requests see them: the registry, or a test's own.
@@ -86,6 +87,8 @@ pub struct ModelFigures {
     pub version_calls: Vec<(String, u64, u64, u64)>,
     /// How the shadow of each model compares.
     pub shadows: Vec<(String, ShadowFigures)>,
+    /// What the copying from an object store counts, where modules come from one.
+    pub mirror: Option<Arc<MirrorFigures>>,
     /// How often a file was refused, by the reason's code.
     pub rejections: Vec<(&'static str, u64)>,
     /// Calls into models.

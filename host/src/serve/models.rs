@@ -9,18 +9,20 @@ use tokio::sync::oneshot;
 
 use crate::engine::{Engine, ScoreError};
 use crate::http::models::{Live, ModelFigures, Models, Routed, ScoreFault};
+use crate::mirror::MirrorFigures;
 use crate::registry::{LiveModel, ModelStatus, Order, OrderRefused, Registry, Role, Route, Serving, VersionStatus};
 
 /// The models that are served.
 pub struct Served {
     registry: Arc<Registry>,
     engine: Engine,
+    mirror: Option<Arc<MirrorFigures>>,
 }
 
 impl Served {
-    /// Serves the models of a registry, which run in the engine.
-    pub fn new(registry: Arc<Registry>, engine: Engine) -> Self {
-        Self { registry, engine }
+    /// Serves the models of a registry, which run in the engine; `mirror` is what the copying from an object store counts.
+    pub fn new(registry: Arc<Registry>, engine: Engine, mirror: Option<Arc<MirrorFigures>>) -> Self {
+        Self { registry, engine, mirror }
     }
 
     fn live_models(&self) -> Vec<Arc<LiveModel>> {
@@ -42,7 +44,8 @@ impl Models for Served {
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.registry.warnings()
+        let mirror = self.mirror.as_ref().and_then(|mirror| mirror.complaint());
+        self.registry.warnings().into_iter().chain(mirror).collect()
     }
 
     fn list(&self) -> Vec<ModelStatus> {
@@ -84,6 +87,7 @@ impl Models for Served {
             withdrawals: registry.withdrawals,
             version_calls: self.registry.compiled().iter().map(calls).collect(),
             shadows: self.registry.models().into_iter().filter_map(|m| Some((m.name.to_string(), m.shadow?))).collect(),
+            mirror: self.mirror.clone(),
             rejections: registry.rejections.into_iter().collect(),
             calls: engine.calls,
             rows: engine.rows,

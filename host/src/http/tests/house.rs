@@ -114,6 +114,7 @@ impl Models for One {
     }
     fn figures(&self) -> ModelFigures {
         ModelFigures {
+            mirror: None,
             live: vec![("credit-risk".to_owned(), 3, "sha256:00".to_owned())],
             swaps: 2,
             withdrawals: 1,
