@@ -1,7 +1,7 @@
 //! The HTTP side: routes, answers, errors and connections. Only this module names axum and hyper.
 //!
 //! Read in this order: the routes (here), [`users`] (what most requests are), [`predictions`] and [`score`] (many rows at
-//! once), [`ingest`], [`models`], [`traffic`], [`health`], [`metrics`], then what all share: [`choice`] (which version answers),
+//! once), [`protocols`] (what other clients speak), [`ingest`], [`models`], [`traffic`], [`health`], [`metrics`], then what all share: [`choice`] (which version answers),
 //! [`lookup`] (a user's features), [`batch`] (threads for many rows), [`problem`] (every error), [`body`] (bounded reading),
 //! [`observe`] (counting, panics) and [`server`] (connections and their end).
 
@@ -16,6 +16,7 @@ pub mod models;
 pub mod observe;
 pub mod predictions;
 pub mod problem;
+pub mod protocols;
 pub mod score;
 pub mod server;
 mod stall;
@@ -39,6 +40,7 @@ use self::batch::Batches;
 use self::metrics::Metrics;
 use self::models::Models;
 use self::problem::Problem;
+use self::protocols::{feast, mlflow, v2};
 use crate::config::Limits;
 use crate::store::Store;
 
@@ -85,7 +87,7 @@ impl App {
 
 /// Gives the routes over what they share.
 pub fn router(app: Arc<App>) -> Router {
-    let routes: [(&'static str, MethodRouter<Arc<App>>); 12] = [
+    let routes: [(&'static str, MethodRouter<Arc<App>>); 26] = [
         ("/v1/features", post(ingest::ingest)),
         ("/v1/users/{id}/features", get(users::features)),
         ("/v1/users/{id}/prediction", get(users::prediction)),
@@ -95,6 +97,20 @@ pub fn router(app: Arc<App>) -> Router {
         ("/v1/models/{name}/traffic", get(traffic::show).put(traffic::set)),
         ("/v1/models/{name}/rollback", post(traffic::roll_back)),
         ("/v1/models/{name}/score", post(score::score)),
+        ("/v2", get(v2::server)),
+        ("/v2/health/live", get(v2::live)),
+        ("/v2/health/ready", get(v2::ready)),
+        ("/v2/models/{name}", get(v2::metadata)),
+        ("/v2/models/{name}/ready", get(v2::model_ready)),
+        ("/v2/models/{name}/infer", post(v2::infer)),
+        ("/v2/models/{name}/versions/{version}", get(v2::metadata)),
+        ("/v2/models/{name}/versions/{version}/ready", get(v2::model_ready)),
+        ("/v2/models/{name}/versions/{version}/infer", post(v2::infer)),
+        ("/v2/repository/index", post(v2::index)),
+        ("/invocations", post(mlflow::invocations)),
+        ("/ping", get(mlflow::ping)),
+        ("/version", get(mlflow::version)),
+        ("/get-online-features", post(feast::online_features)),
         ("/health/live", get(health::live)),
         ("/health/ready", get(health::ready)),
         ("/metrics", get(metrics::metrics)),

@@ -97,13 +97,13 @@ fn main() {
                 place(newest, &file);
                 std::thread::sleep(between_drops);
                 if dropped == 10 {
-                    resides(format!("and {dropped} drops"));
+                    resides(format!("these and {dropped} drops"));
                 }
             }
         });
         host.wait_for_version(newest as u64);
     }
-    resides(format!("and {dropped} drops"));
+    resides(format!("these and {dropped} drops"));
 
     println!("| single predictions | answers | p50 | p99 | p99.9 | most |\n| --- | --- | --- | --- | --- | --- |");
     let p99 = [("quiet", quiet), ("switching", switching), ("quiet again", quiet_again), ("dropping", dropping)]

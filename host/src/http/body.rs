@@ -44,6 +44,15 @@ pub async fn object<T: DeserializeOwned>(
     bytes_max: usize,
     refused: fn(String) -> Problem,
 ) -> Result<Option<T>, Problem> {
+    let (bytes, _room) = json(app, request, bytes_max).await?;
+    parse(&bytes, refused)
+}
+
+/// Reads the bytes of a body that says it is JSON, and the permits that come back with them.
+///
+/// # Errors
+/// [`Problem::NotJson`], or as [`read_within`].
+pub async fn json(app: &App, request: Request, bytes_max: usize) -> Result<(Vec<u8>, OwnedSemaphorePermit), Problem> {
     let (head, body) = request.into_parts();
     let json = match head.headers.get(CONTENT_TYPE).map(|value| value.to_str()) {
         None => true,
@@ -56,14 +65,21 @@ pub async fn object<T: DeserializeOwned>(
         discard(body, bytes_max, app.limits.body).await;
         return Err(Problem::NotJson);
     }
-    let (bytes, _room) = read_within(body, bytes_max, app.limits.body, &app.bodies).await?;
+    read_within(body, bytes_max, app.limits.body, &app.bodies).await
+}
+
+/// Reads a JSON object; none where there is nothing.
+///
+/// # Errors
+/// What `refused` makes of anything else.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8], refused: fn(String) -> Problem) -> Result<Option<T>, Problem> {
     match bytes.trim_ascii().first() {
         None => return Ok(None),
         // A list of values in order would be taken for the object, and nobody could tell what it meant.
         Some(b'{') => {}
         Some(_) => return Err(refused("it is no JSON object".to_owned())),
     }
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| refused(error.to_string()))
+    serde_json::from_slice(bytes).map(Some).map_err(|error| refused(error.to_string()))
 }
 
 /// Reads and throws away what a client sends with a request that is refused unread, within the same bounds.

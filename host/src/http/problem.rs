@@ -232,6 +232,29 @@ impl Problem {
         }
     }
 
+    /// Gives what happened, in words for a person.
+    pub fn detail(&self) -> String {
+        self.to_string().chars().take(DETAIL_CHARS_MAX).collect()
+    }
+
+    /// Answers with a document of another protocol.
+    pub fn respond(&self, document: &impl Serialize) -> Response<Body> {
+        self.document("application/json", document)
+    }
+
+    fn document(&self, media_type: &'static str, document: &impl Serialize) -> Response<Body> {
+        self.log();
+        let bytes = serde_json::to_vec(document).expect("a problem is plain data");
+        let mut response = Response::new(Body::from(bytes));
+        *response.status_mut() = self.class().0;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        if let Some(seconds) = self.retry_after_s() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+
     /// Gives after how many seconds it is worth trying again, where time alone helps.
     fn retry_after_s(&self) -> Option<u32> {
         match self {
@@ -266,26 +289,17 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response<Body> {
-        self.log();
         let (status, code, title) = self.class();
         let body = Document {
             r#type: format!("urn:countersign:problem:{code}"),
             title,
             status: status.as_u16(),
-            detail: self.to_string().chars().take(DETAIL_CHARS_MAX).collect(),
+            detail: self.detail(),
             code,
             errors: self.errors(),
             reason: self.reason(),
         };
-        let bytes = serde_json::to_vec(&body).expect("a problem is plain data");
-        let mut response = Response::new(Body::from(bytes));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(seconds) = self.retry_after_s() {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        self.document("application/problem+json", &body)
     }
 }
 

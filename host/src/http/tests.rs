@@ -5,4 +5,5 @@ mod connections;
 mod house;
 mod ingest;
 mod predictions;
+mod protocols;
 mod traffic;
