@@ -73,6 +73,6 @@ fn loans(folder: &Path) -> PathBuf {
 
 fn python_of(python: &str, name: &str, input: &Path, out: &Path) -> Command {
     let mut command = Command::new(python);
-    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/rivals.py")).arg(name).args([input, out]);
+    command.arg("benches/rivals.py").arg(name).args([input, out]);
     command
 }

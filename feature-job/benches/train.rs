@@ -40,7 +40,7 @@ fn main() {
     for _ in 0..ROUNDS {
         ours.push(baseline(&dataset));
         let mut rival = Command::new(&python);
-        rival.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/rivals_train.py")).arg(&features);
+        rival.arg("benches/rivals_train.py").arg(&features);
         theirs.extend(run(rival).ok());
     }
     let own = median(&ours).expect("it ran");

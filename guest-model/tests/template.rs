@@ -14,7 +14,7 @@ use wasmparser::{Parser, Payload};
 const CRATES: [&str; 4] = ["bincode", "libm", "serde", "wit-bindgen"];
 
 fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+    Path::new("..")
 }
 
 /// Computes what `build.sh` computes: the digest of a list of digests and versions.

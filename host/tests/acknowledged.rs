@@ -24,8 +24,7 @@ impl Host {
     fn start(dir: &Path) -> Self {
         let modules = dir.join("modules");
         std::fs::create_dir_all(&modules).expect("a folder");
-        let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/../modules/trust.toml");
-        std::fs::copy(policy, modules.join("trust.toml")).expect("the policy that ships");
+        std::fs::copy("../modules/trust.toml", modules.join("trust.toml")).expect("the policy that ships");
         let mut process = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(["serve", "--listen", "127.0.0.1:0", "--modules"])
             .arg(&modules)

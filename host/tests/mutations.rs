@@ -162,8 +162,7 @@ fn fate(engine: &Engine, bytes: &[u8]) -> String {
 
 /// The real guest, without a model in it, as a component.
 fn template() -> Vec<u8> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-model/template.wasm");
-    let template = std::fs::read(path).expect("the template is checked in");
+    let template = std::fs::read("../guest-model/template.wasm").expect("the template is checked in");
     let mut encoder = wit_component::ComponentEncoder::default().module(&template).expect("the template's exports");
     encoder.encode().expect("the template wraps into a component")
 }

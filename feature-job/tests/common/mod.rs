@@ -108,10 +108,9 @@ pub fn refusal(bytes: impl AsRef<[u8]>, as_of: &str) -> String {
 
 /// A file of the shared data; none, with a word, where it is absent.
 pub fn shared(name: &str) -> Option<PathBuf> {
-    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")).join(name);
-    if path.exists() {
-        return Some(path);
+    let path = Path::new("../../shared/data").join(name).canonicalize();
+    if path.is_err() {
+        println!("skipped: {name} is not beside the checkout");
     }
-    println!("skipped: {} is absent", path.display());
-    None
+    path.ok()
 }

@@ -58,8 +58,7 @@ pub fn component(body: &str) -> Vec<u8> {
 pub fn encode(wat: &str) -> Vec<u8> {
     let mut module = wat::parse_str(wat).expect("the fixture is valid WAT");
     let mut resolve = Resolve::default();
-    let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
-    let (package, _) = resolve.push_path(wit).expect("the boundary is valid WIT");
+    let (package, _) = resolve.push_path("../wit").expect("the boundary is valid WIT");
     let world = resolve.select_world(&[package], Some("model")).expect("the world is called model");
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("the world can be embedded");
     let mut encoder = ComponentEncoder::default().module(&module).expect("the module has the world's exports");
