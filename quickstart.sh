@@ -12,7 +12,12 @@ cd "$(dirname "$0")"
 fail() { printf '\nquickstart: %s\n' "$*" >&2; exit 1; }
 say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
 run() { printf '\033[36m$ %s\033[0m\n' "$(printf '%q ' "$@" | sed 's/ $//')"; "$@" || fail "this command failed: $*"; }
-get() { run curl --silent --show-error --max-time 10 "$1"; echo; }
+# Shows the call as a user would write it, who has the token in a variable and not in the history of the shell.
+get() {
+    printf '\033[36m$ curl --header "authorization: Bearer $TOKEN" %s\033[0m\n' "$1"
+    curl --silent --show-error --max-time 10 --header "authorization: Bearer $TOKEN" "$1" || fail "no answer from $1"
+    echo
+}
 
 check='' data='' users=5000 port=8080
 while [ $# -gt 0 ]; do
@@ -64,6 +69,12 @@ say 'Keys: the job signs what it makes, a person countersigns. Both public halve
 run countersign keygen --role job --out job.pem --modules modules
 run countersign keygen --role approver --name 'Ada Lovelace' --out ada.pem --modules modules
 
+say 'Tokens: who may ask the host for what. The file keeps digests only'
+run countersign tokens add --role predict --name 'scoring service' --out predict.token --tokens tokens.toml
+run countersign tokens add --role ingest --name 'nightly publication' --out ingest.token --tokens tokens.toml
+run countersign tokens add --role admin --name 'operator' --out admin.token --tokens tokens.toml
+TOKEN=$(cat predict.token)
+
 # Trains a version. Code 4 says that it was written but missed a gate, which is for the approver to judge and no failure here.
 train() {
     printf '\033[36m$ feature-job train %s\033[0m\n' "$*"
@@ -79,8 +90,8 @@ run countersign approve modules/candidates/credit-risk-1.wasm --yes --key ada.pe
 
 say 'The host: it verifies what lies in modules/approved and serves it'
 url=http://127.0.0.1:$port
-printf '\033[36m$ countersign serve --modules modules --data data --listen 127.0.0.1:%s &\033[0m\n' "$port"
-countersign serve --modules modules --data data --listen "127.0.0.1:$port" >host.out 2>host.log &
+printf '\033[36m$ countersign serve --modules modules --data data --tokens tokens.toml --listen 127.0.0.1:%s &\033[0m\n' "$port"
+countersign serve --modules modules --data data --tokens tokens.toml --listen "127.0.0.1:$port" >host.out 2>host.log &
 host=$!
 for _ in $(seq 300); do
     kill -0 "$host" 2>/dev/null || { cat host.log >&2; host=''; fail 'the host did not start; its log stands above'; }
@@ -91,7 +102,7 @@ get "$url/health/ready"
 curl --silent --fail --max-time 5 "$url/health/ready" >/dev/null || fail "version 1 did not go live; see $work/host.log"
 
 say "Publish every user's latest features to the host"
-published=$(run feature-job publish --features features.parquet --to "$url")
+published=$(run feature-job publish --features features.parquet --to "$url" --token-file ingest.token)
 echo "$published"
 user=$(sed -n 's/.*first user \([0-9]*\).*/\1/p' <<<"$published")
 [ -n "$user" ] || fail 'publish named no user'
@@ -103,7 +114,7 @@ get "$url/v1/users/$user/prediction"
 say 'Version 2: another recipe, approved while requests are running'
 train --features features.parquet --recipe forest --model credit-risk --key job.pem --out modules/candidates
 (while :; do
-    curl --silent --max-time 10 --write-out ' %{http_code}\n' "$url/v1/users/$user/prediction" || echo ' failed'
+    curl --silent --max-time 10 --write-out ' %{http_code}\n' --header "authorization: Bearer $TOKEN" "$url/v1/users/$user/prediction" || echo ' failed'
 done) >requests.log &
 clients=$!
 sleep 1
@@ -137,10 +148,11 @@ if [ -n "$check" ]; then
 fi
 say "The host is up at $url until Ctrl-C. Try:"
 cat <<END
-  curl $url/v1/users/$user/prediction
-  curl $url/v1/models
-  curl $url/metrics
-Keys, modules and data lie in $work; its log is host.log.
+  TOKEN=\$(cat $work/predict.token)
+  curl -H "authorization: Bearer \$TOKEN" $url/v1/users/$user/prediction
+  curl -H "authorization: Bearer \$TOKEN" $url/v1/models
+  curl -H "authorization: Bearer \$TOKEN" $url/metrics
+Keys, tokens, modules and data lie in $work; its log is host.log.
 END
 wait "$host"
 END_CODE=$?

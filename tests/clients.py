@@ -42,7 +42,7 @@ def prepare(folder):
     candidate = "modules/candidates/credit-risk-1.wasm"
     approve = "approve --yes --key ada.pem --by Ada --reason test --modules modules"
     run(folder, "countersign", *approve.split(), candidate)
-    return ["serve", "--modules", "modules", "--data", "data", "--listen", "127.0.0.1:0"]
+    return ["serve", "--insecure-loopback", "--modules", "modules", "--data", "data", "--listen", "127.0.0.1:0"]
 
 
 class Own:

@@ -59,7 +59,16 @@ impl<'a> Stored<'a> {
 
     fn host(&self) -> Host {
         let mut command = countersign();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--poll-ms", &POLL_MS.to_string(), "--modules", &self.url]);
+        command.args([
+            "serve",
+            "--insecure-loopback",
+            "--listen",
+            "127.0.0.1:0",
+            "--poll-ms",
+            &POLL_MS.to_string(),
+            "--modules",
+            &self.url,
+        ]);
         command
             .arg("--trust")
             .arg(self.workshop.path("modules/trust.toml"))

@@ -1,7 +1,7 @@
 //! What the feature job, the approver and the host must agree on.
 //!
 //! Read in this order: the words ([`ids`], [`digest`], [`date`]), what a model reads ([`view`], [`record`]), what it is
-//! ([`card`]), who said so ([`key`], [`trust`], [`approval`]), and the file that carries it all ([`section`], [`seal`]).
+//! ([`card`]), who said so ([`key`], [`trust`], [`approval`]), what clients show ([`token`]), and the file that carries it all ([`section`], [`seal`]).
 
 pub mod approval;
 pub mod canonical;
@@ -15,5 +15,6 @@ pub mod key;
 pub mod record;
 pub mod seal;
 pub mod section;
+pub mod token;
 pub mod trust;
 pub mod view;

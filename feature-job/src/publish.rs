@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use contract::date::Date;
 use contract::ids::EntityId;
+use contract::token::Token;
 
 use crate::offline::OfflineError;
 
@@ -34,8 +35,10 @@ pub const PATIENCE_DEFAULT: Duration = Duration::from_secs(60);
 const LOSSES_MAX: u32 = 3;
 
 /// How to publish.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
+    /// The token shown to the host, if there is one.
+    pub token: Option<Token>,
     /// How many records a request carries.
     pub batch_records: usize,
     /// How long one batch is tried before the host counts as gone.
@@ -111,7 +114,7 @@ pub fn publish(
     }
     let records = Records::open(store)?;
     let (users, first) = look_through(&records)?;
-    let client = Client::new(host.clone(), options.patience);
+    let client = Client::new(host.clone(), options.token.clone(), options.patience);
     let checkpoints = Checkpoints::beside(store);
     let run = Run { client, checkpoints, records, users, batch_records: options.batch_records };
 

@@ -52,7 +52,7 @@ fn read(path: &Path) -> Result<Vec<(i64, i32, Vec<u64>)>, OfflineError> {
 /// Publishes to a port that nobody listens at: had anything been sent, that would be the error.
 fn send(store: &Path) -> Result<Summary, PublishError> {
     let host = "http://127.0.0.1:9".parse().expect("an address");
-    let options = Options { batch_records: 1, patience: Duration::ZERO, restart: false };
+    let options = Options { token: None, batch_records: 1, patience: Duration::ZERO, restart: false };
     publish(store, &host, &options, |_, _| {})
 }
 

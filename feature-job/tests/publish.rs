@@ -106,7 +106,7 @@ impl Store {
 
     fn send(&self, host: &Host, batch_records: usize) -> Result<Summary, PublishError> {
         let patience = Duration::from_secs(20);
-        self.send_with(host, Options { batch_records, patience, restart: false })
+        self.send_with(host, Options { token: None, batch_records, patience, restart: false })
     }
 
     fn checkpoint(&self) -> PathBuf {
@@ -183,7 +183,9 @@ fn patience_ends() {
     nobody.requests();
     let start = Instant::now();
     let patience = Duration::from_millis(500);
-    let error = store.send_with(&host, Options { batch_records: 1, patience, restart: false }).expect_err("nobody");
+    let error = store
+        .send_with(&host, Options { token: None, batch_records: 1, patience, restart: false })
+        .expect_err("nobody");
     let PublishError::Host { taken: 0, users: 3, source: HostError::Gone { attempts, .. } } = error else {
         panic!("{error}");
     };
@@ -260,7 +262,7 @@ fn other_work_starts_from_the_beginning() {
         server
     };
     let again = || [refused(), vec![took(3, 0)]].concat();
-    let options = |restart| Options { batch_records: 1000, patience: Duration::from_secs(20), restart };
+    let options = |restart| Options { token: None, batch_records: 1000, patience: Duration::from_secs(20), restart };
     let check = |what: &str, server: Server, summary: Result<Summary, PublishError>| {
         assert_eq!(counts(summary), (3, 0, 0), "{what}");
         assert_eq!(users(server.requests().last().expect("a request")), [1, 2, 3], "{what}");
@@ -320,7 +322,7 @@ fn a_checkpoint_that_cannot_be_written_stops_nothing() {
 
 #[test]
 fn addresses_and_batches_are_checked() {
-    for bad in ["", "127.0.0.1:8080", "https://host", "http://", "http://host/v1", "http://a@host", "ftp://host"] {
+    for bad in ["", "127.0.0.1:8080", "http://", "https://host/v1", "http://a@host", "ftp://host"] {
         assert!(bad.parse::<Host>().is_err(), "{bad:?}");
     }
     assert_eq!("http://127.0.0.1:8080/".parse::<Host>().expect("an address").to_string(), "http://127.0.0.1:8080");

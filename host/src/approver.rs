@@ -2,14 +2,6 @@
 //!
 //! They run on the approver's own machine. A private key is never needed where the host serves.
 
-/// Prints a line; where nobody reads any more (`countersign review .. | head`), it is let go.
-macro_rules! say {
-    ($($text:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($text)*);
-    }};
-}
-
 mod approve;
 mod compare;
 mod export_oms;

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::access::TokensArgs;
 use crate::approver::{
     ApproveArgs, ExportOmsArgs, InspectArgs, KeygenArgs, KeysArgs, RejectArgs, ReviewArgs, VerifyArgs,
 };
@@ -23,6 +24,8 @@ enum Verb {
     Keygen(KeygenArgs),
     /// Show and change whose keys count in the trust policy
     Keys(KeysArgs),
+    /// Show and change who may ask a host for what
+    Tokens(TokensArgs),
     /// Show what a candidate says of itself, and whether its seal holds
     Review(ReviewArgs),
     /// Countersign a candidate and put it into the registry's approved/
@@ -48,6 +51,7 @@ impl Cli {
             Verb::Serve(args) => args.run(),
             Verb::Keygen(args) => args.run(),
             Verb::Keys(args) => args.run(),
+            Verb::Tokens(args) => args.run(),
             Verb::Review(args) => args.run(),
             Verb::Approve(args) => args.run(),
             Verb::Reject(args) => args.run(),

@@ -37,6 +37,21 @@ pub struct ServeArgs {
     /// Address to listen on; port 0 takes a free one and prints it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "COUNTERSIGN_LISTEN")]
     pub listen: SocketAddr,
+    /// Address for orders alone (traffic, rollback), which --listen then does not take
+    #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_ADMIN_LISTEN")]
+    pub admin_listen: Option<SocketAddr>,
+    /// Certificate chain in PEM, to speak TLS; read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key", env = "COUNTERSIGN_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert", env = "COUNTERSIGN_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+    /// File of the tokens that callers show, from `countersign tokens add`; without it only the host's health is served
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_TOKENS")]
+    pub tokens: Option<PathBuf>,
+    /// Serve everything to whoever reaches the host, which is this machine only: --listen must be a loopback address
+    #[arg(long)]
+    pub insecure_loopback: bool,
     /// Milliseconds between two looks at the registry [default: 1000, for file systems that send no events; 10000 for an
     /// object store]
     #[arg(long, value_name = "MS", env = "COUNTERSIGN_POLL_MS")]
@@ -67,14 +82,31 @@ pub struct Config {
     pub default_model: Option<ModelName>,
     /// Whether a lost ledger is begun anew.
     pub new_ledger: bool,
-    /// The address to listen on, a loopback one.
+    /// The address to listen on.
     pub listen: SocketAddr,
+    /// The address for orders, where it is another.
+    pub admin_listen: Option<SocketAddr>,
+    /// The certificate chain and its key, where TLS is spoken.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// How callers are told apart.
+    pub callers: Callers,
     /// The time between two looks at the registry.
     pub poll: Duration,
     /// From where on a version that fails is taken out of service.
     pub failures: FailureLimits,
     /// The bounds of the HTTP side.
     pub limits: Limits,
+}
+
+/// How callers are told apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Callers {
+    /// By the tokens in this file.
+    Tokens(PathBuf),
+    /// Not at all, on a loopback address.
+    Insecure,
+    /// Nobody comes in.
+    Nobody,
 }
 
 /// The bounds of the HTTP side.
@@ -129,11 +161,14 @@ impl Default for Limits {
 /// Why a configuration is refused; the message names the flag.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The address could be reached from other machines.
+    /// Other machines could reach the address, and anybody would come in.
     #[error(
-        "--listen {0}: only loopback addresses are served, since requests carry no tokens yet: use 127.0.0.1 or [::1]"
+        "--listen {0} with --insecure-loopback: other machines would do as they like: use 127.0.0.1, [::1], or --tokens FILE"
     )]
     Exposed(SocketAddr),
+    /// Two ways of telling callers apart.
+    #[error("--insecure-loopback with --tokens: with tokens nobody comes in without one; leave one of the two out")]
+    TokensAndInsecure,
     /// A time lies outside its bounds.
     #[error("{flag} {value}: use {min} to {max} milliseconds")]
     Time {
@@ -195,10 +230,32 @@ impl Config {
     /// [`ConfigError`], for the first flag that cannot be followed.
     pub fn from_args(args: ServeArgs) -> Result<Self, ConfigError> {
         let ServeArgs { modules, trust, data, default_model, new_ledger, listen, .. } = args;
-        let ServeArgs { poll_ms, failures_percent, features_age_max_days, drain_ms, .. } = args;
-        if !listen.ip().is_loopback() {
-            return Err(ConfigError::Exposed(listen));
+        let ServeArgs {
+            admin_listen,
+            tls_cert,
+            tls_key,
+            tokens,
+            insecure_loopback,
+            poll_ms,
+            failures_percent,
+            features_age_max_days,
+            drain_ms,
+            ..
+        } = args;
+        let exposed = [Some(listen), admin_listen].into_iter().flatten().find(|address| !address.ip().is_loopback());
+        for (flag, path) in [("--tls-cert", &tls_cert), ("--tls-key", &tls_key)] {
+            if let Some(path) = path.clone().filter(|path| !path.is_file()) {
+                return Err(ConfigError::NoFile { flag, path });
+            }
         }
+        let callers = match (tokens, insecure_loopback) {
+            (Some(_), true) => return Err(ConfigError::TokensAndInsecure),
+            (None, true) if let Some(exposed) = exposed => return Err(ConfigError::Exposed(exposed)),
+            (Some(path), false) if !path.is_file() => return Err(ConfigError::NoFile { flag: "--tokens", path }),
+            (Some(path), false) => Callers::Tokens(path),
+            (None, true) => Callers::Insecure,
+            (None, false) => Callers::Nobody,
+        };
         let store = place(&modules)?;
         let poll_ms = poll_ms.unwrap_or(if store.is_some() { STORE_POLL_MS } else { POLL_MS });
         let poll = checked_time("--poll-ms", poll_ms, 10, 3_600_000)?;
@@ -224,7 +281,21 @@ impl Config {
         let features_age_max = features_age_max_days.map(|days| Duration::from_secs(u64::from(days) * DAY_S));
         let limits = Limits { drain, features_age_max, ..Limits::default() };
         let failures = FailureLimits { share_max: failures_percent / 100.0, ..FailureLimits::default() };
-        Ok(Self { modules, store, trust, data, default_model, new_ledger, listen, poll, failures, limits })
+        Ok(Self {
+            modules,
+            store,
+            trust,
+            data,
+            default_model,
+            new_ledger,
+            listen,
+            admin_listen,
+            tls: tls_cert.zip(tls_key),
+            callers,
+            poll,
+            failures,
+            limits,
+        })
     }
 
     /// Gives the folder of the feature store.
@@ -268,6 +339,11 @@ mod tests {
             trust: None,
             data: dir.path().join("data"),
             listen: "127.0.0.1:0".parse().expect("an address"),
+            admin_listen: None,
+            tls_cert: None,
+            tls_key: None,
+            tokens: None,
+            insecure_loopback: false,
             poll_ms: None,
             default_model: None,
             new_ledger: false,
@@ -306,9 +382,17 @@ mod tests {
             let error = Config::from_args(args).expect_err(flag).to_string();
             assert!(error.starts_with(flag), "{error}");
         };
-        check("--listen 0.0.0.0:80", &|args| args.listen = "0.0.0.0:80".parse().expect("an address"));
-        check("--listen [::]:80", &|args| args.listen = "[::]:80".parse().expect("an address"));
-        check("--listen 10.0.0.1:80", &|args| args.listen = "10.0.0.1:80".parse().expect("an address"));
+        for address in ["0.0.0.0:80", "[::]:80", "10.0.0.1:80"] {
+            check(&format!("--listen {address} with --insecure"), &|args| {
+                args.listen = address.parse().expect("an address");
+                args.insecure_loopback = true;
+            });
+        }
+        check("--tokens", &|args| args.tokens = Some(args.modules.join("nowhere")));
+        check("--insecure-loopback with --tokens", &|args| {
+            args.insecure_loopback = true;
+            args.tokens = Some(args.modules.join("trust.toml"));
+        });
         check("--poll-ms 0", &|args| args.poll_ms = Some(0));
         check("--drain-ms 600001", &|args| args.drain_ms = 600_001);
         check("--failures-percent NaN", &|args| args.failures_percent = f64::NAN);

@@ -1,9 +1,9 @@
 //! The HTTP side: routes, answers, errors and connections. Only this module names axum and hyper.
 //!
-//! Read in this order: the routes (here), [`users`] (what most requests are), [`predictions`] and [`score`] (many rows at
+//! Read in this order: the [`routes`], [`users`] (what most requests are), [`predictions`] and [`score`] (many rows at
 //! once), [`protocols`] (what other clients speak), [`ingest`], [`models`], [`traffic`], [`health`], [`metrics`], then what all share: [`choice`] (which version answers),
 //! [`lookup`] (a user's features), [`batch`] (threads for many rows), [`problem`] (every error), [`body`] (bounded reading),
-//! [`observe`] (counting, panics) and [`server`] (connections and their end).
+//! [`observe`] (who comes in, counting, panics) [`server`] (connections and their end) and [`tls`].
 
 pub mod batch;
 pub mod body;
@@ -17,9 +17,11 @@ pub mod observe;
 pub mod predictions;
 pub mod problem;
 pub mod protocols;
+pub mod routes;
 pub mod score;
 pub mod server;
 mod stall;
+pub mod tls;
 pub mod traffic;
 pub mod users;
 
@@ -30,7 +32,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Response;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
-use axum::routing::{MethodRouter, any, get, post};
+use axum::routing::{MethodRouter, any};
 use contract::digest::Digest;
 use contract::view::FeatureView;
 use serde::Serialize;
@@ -39,8 +41,10 @@ use tokio::sync::Semaphore;
 use self::batch::Batches;
 use self::metrics::Metrics;
 use self::models::Models;
+use self::observe::{Path, observed};
 use self::problem::Problem;
-use self::protocols::{feast, mlflow, v2};
+use self::routes::{Route, routes};
+use crate::access::{Access, Gate, Role};
 use crate::config::Limits;
 use crate::store::Store;
 
@@ -50,6 +54,8 @@ pub struct App {
     pub store: Arc<Store>,
     /// The models.
     pub models: Arc<dyn Models>,
+    /// Who may ask for what.
+    pub gate: Gate,
     /// The view that records are published in.
     pub view: &'static FeatureView,
     /// Its digest, computed once.
@@ -74,6 +80,7 @@ impl App {
     pub fn new(
         store: Arc<Store>,
         models: Arc<dyn Models>,
+        gate: Gate,
         view: &'static FeatureView,
         limits: Limits,
     ) -> io::Result<Arc<Self>> {
@@ -81,47 +88,47 @@ impl App {
         let bodies = Arc::new(Semaphore::new(limits.bodies_bytes_max.min(Semaphore::MAX_PERMITS)));
         let view_digest = view.digest();
         let (metrics, batches) = (Metrics::new(), Batches::start(limits.batches_max)?);
-        Ok(Arc::new(Self { store, models, view, view_digest, metrics, writes, bodies, batches, limits }))
+        Ok(Arc::new(Self { store, models, gate, view, view_digest, metrics, writes, bodies, batches, limits }))
     }
 }
 
-/// Gives the routes over what they share.
-pub fn router(app: Arc<App>) -> Router {
-    let routes: [(&'static str, MethodRouter<Arc<App>>); 26] = [
-        ("/v1/features", post(ingest::ingest)),
-        ("/v1/users/{id}/features", get(users::features)),
-        ("/v1/users/{id}/prediction", get(users::prediction)),
-        ("/v1/predictions", post(predictions::predictions)),
-        ("/v1/models", get(models::list)),
-        ("/v1/models/{name}", get(models::show)),
-        ("/v1/models/{name}/traffic", get(traffic::show).put(traffic::set)),
-        ("/v1/models/{name}/rollback", post(traffic::roll_back)),
-        ("/v1/models/{name}/score", post(score::score)),
-        ("/v2", get(v2::server)),
-        ("/v2/health/live", get(v2::live)),
-        ("/v2/health/ready", get(v2::ready)),
-        ("/v2/models/{name}", get(v2::metadata)),
-        ("/v2/models/{name}/ready", get(v2::model_ready)),
-        ("/v2/models/{name}/infer", post(v2::infer)),
-        ("/v2/models/{name}/versions/{version}", get(v2::metadata)),
-        ("/v2/models/{name}/versions/{version}/ready", get(v2::model_ready)),
-        ("/v2/models/{name}/versions/{version}/infer", post(v2::infer)),
-        ("/v2/repository/index", post(v2::index)),
-        ("/invocations", post(mlflow::invocations)),
-        ("/ping", get(mlflow::ping)),
-        ("/version", get(mlflow::version)),
-        ("/get-online-features", post(feast::online_features)),
-        ("/health/live", get(health::live)),
-        ("/health/ready", get(health::ready)),
-        ("/metrics", get(metrics::metrics)),
-    ];
-    let mut router = Router::new();
-    for (path, methods) in routes {
-        let methods = methods.fallback(async || Problem::MethodNotAllowed);
-        router = router.route(path, observe::observed(path, &app, methods));
+/// Which routes a port serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// All of them.
+    Whole,
+    /// All but orders, which have a port of their own.
+    WithoutOrders,
+}
+
+impl Side {
+    fn serves(self, access: Access) -> bool {
+        self == Self::Whole || access != Access::Only(Role::Admin)
     }
-    let unknown = any(async || Problem::UnknownRoute);
-    router.fallback_service(observe::observed("unmatched", &app, unknown).with_state(Arc::clone(&app))).with_state(app)
+}
+
+/// Gives the routes of a port over what they share.
+pub fn router(app: Arc<App>, side: Side) -> Router {
+    let mut paths: Vec<(Path, MethodRouter<Arc<App>>)> = Vec::new();
+    for Route { method, path: template, access, form, handler } in
+        routes().into_iter().filter(|route| side.serves(route.access))
+    {
+        match paths.iter_mut().find(|(path, _)| path.template == template) {
+            Some((path, methods)) => {
+                path.methods.push((method, access));
+                *methods = std::mem::take(methods).merge(handler);
+            }
+            None => paths.push((Path { template, methods: vec![(method, access)], form }, handler)),
+        }
+    }
+    let mut router = Router::new();
+    for (path, methods) in paths {
+        let methods = methods.fallback(async || Problem::MethodNotAllowed);
+        router = router.route(path.template, observed(path, &app, methods));
+    }
+    let unknown = Path { template: "unmatched", methods: Vec::new(), form: Problem::plainly };
+    let unknown = observed(unknown, &app, any(async || Problem::UnknownRoute));
+    router.fallback_service(unknown.with_state(Arc::clone(&app))).with_state(app)
 }
 
 /// Writes an answer as JSON.

@@ -1,12 +1,22 @@
 //! The host: keeps features, verifies and runs models, and answers by user id.
 //!
 //! Read in this order: what it is told ([`cli`], [`config`]), the story ([`serve`]), what it keeps ([`store`]), what runs
-//! ([`engine`], [`registry`], [`mirror`]), and how it answers ([`http`]).
+//! ([`engine`], [`registry`], [`mirror`]), who may ask ([`access`]), and how it answers ([`http`]).
 
+/// Prints a line; where nobody reads any more (`countersign review .. | head`), it is let go.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
+pub mod access;
 pub mod approver;
 pub mod cli;
 pub mod config;
 pub mod engine;
+mod follow;
 pub mod http;
 pub mod mirror;
 pub mod registry;

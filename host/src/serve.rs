@@ -5,17 +5,22 @@ mod models;
 use std::future::Future;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use contract::view::FeatureView;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_rustls::TlsAcceptor;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, ServeArgs};
+use crate::access::{Gate, TokenFile};
+use crate::config::{Callers, Config, ServeArgs};
 use crate::engine::{Engine, EngineLimits};
-use crate::http::{App, server};
+use crate::http::server::{self, Entrance};
+use crate::http::tls::Certificates;
+use crate::http::{App, Side};
 use crate::mirror::{Mirror, MirrorLimits};
 use crate::registry::{Registry, RegistryConfig};
 use crate::store::Store;
@@ -39,9 +44,15 @@ impl ServeArgs {
 async fn serve(config: Config) -> anyhow::Result<()> {
     // Before anything is opened: a signal that comes early is obeyed as soon as serving would begin.
     let stop = stop_signal().context("cannot listen for signals")?;
-    let listener = bind(config.listen).await?;
-    let address = listener.local_addr().context("the port has no address")?;
+    let side = if config.admin_listen.is_some() { Side::WithoutOrders } else { Side::Whole };
+    let tls = tls(config.tls.as_ref())?;
+    let mut entrances = vec![entrance(config.listen, side, tls.clone()).await?];
+    if let Some(address) = config.admin_listen {
+        entrances.push(entrance(address, Side::Whole, tls).await?);
+    }
 
+    let callers = config.callers.clone();
+    let gate = gate(&callers)?;
     let view = FeatureView::credit_risk();
     let data = &config.data;
     std::fs::create_dir_all(data).with_context(|| format!("cannot make the folder of --data, {}", data.display()))?;
@@ -60,11 +71,16 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!(users = store.len(), data = %data.display(), modules = %config.modules.display(), "opened");
 
     let models = models::Served::new(Arc::clone(&registry), engine, mirror.as_ref().map(Mirror::figures));
-    let app = App::new(Arc::clone(&store), Arc::new(models), view, config.limits);
+    let app = App::new(Arc::clone(&store), Arc::new(models), gate, view, config.limits);
     let app = app.context("cannot start the threads for batches")?;
-    // The port takes connections already. Whoever started this host waits for the line; if nobody reads it, no matter.
-    let _ = writeln!(io::stdout(), "listening on http://{address}");
-    server::serve(listener, app, stop).await;
+    for (entrance, what) in entrances.iter().zip(["listening on", "orders on"]) {
+        let address = entrance.listener.local_addr().context("the port has no address")?;
+        let encrypted = entrance.tls.is_some();
+        warn_of_exposure(&callers, address, encrypted);
+        // The port takes connections already. Whoever started this host waits for the line; if nobody reads it, no matter.
+        let _ = writeln!(io::stdout(), "{what} {}://{address}", if encrypted { "https" } else { "http" });
+    }
+    server::serve(entrances, app, stop).await;
 
     drop(mirror);
     registry.shutdown();
@@ -73,10 +89,49 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}: stop what uses it, or choose another address with --listen")
+/// Opens the file of tokens, and follows it.
+fn gate(callers: &Callers) -> anyhow::Result<Gate> {
+    Ok(match callers {
+        Callers::Insecure => Gate::Open,
+        Callers::Nobody => Gate::Closed,
+        Callers::Tokens(path) => {
+            let file = TokenFile::open(path)?;
+            // It ends with the process: whoever stops the host waits for no file.
+            tokio::spawn(Arc::clone(&file).follow());
+            Gate::Tokens(file)
+        }
     })
+}
+
+/// Says what an operator may not have meant.
+fn warn_of_exposure(callers: &Callers, address: SocketAddr, encrypted: bool) {
+    match callers {
+        Callers::Nobody => {
+            tracing::warn!(
+                "only the host's health is served: give --tokens FILE, or --insecure-loopback on one machine"
+            );
+        }
+        Callers::Tokens(_) if !encrypted && !address.ip().is_loopback() => {
+            tracing::warn!(%address, "tokens and answers cross the network in the clear: use --tls-cert, or put TLS before this port");
+        }
+        Callers::Tokens(_) | Callers::Insecure => {}
+    }
+}
+
+/// Opens a port.
+async fn entrance(address: SocketAddr, side: Side, tls: Option<TlsAcceptor>) -> anyhow::Result<Entrance> {
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}: stop what uses it, or choose another address with --listen")
+    })?;
+    Ok(Entrance { listener, side, tls })
+}
+
+/// Reads the certificate, and follows it.
+fn tls(files: Option<&(PathBuf, PathBuf)>) -> anyhow::Result<Option<TlsAcceptor>> {
+    let Some((chain, key)) = files else { return Ok(None) };
+    let certificates = Certificates::open(chain, key).context("cannot speak TLS")?;
+    tokio::spawn(Arc::clone(&certificates).follow());
+    Ok(Some(certificates.acceptor().context("cannot speak TLS")?))
 }
 
 fn registry_config(config: &Config, view: &FeatureView, store: &Store) -> RegistryConfig {

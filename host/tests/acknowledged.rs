@@ -26,7 +26,7 @@ impl Host {
         std::fs::create_dir_all(&modules).expect("a folder");
         std::fs::copy("../modules/trust.toml", modules.join("trust.toml")).expect("the policy that ships");
         let mut process = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--modules"])
+            .args(["serve", "--insecure-loopback", "--listen", "127.0.0.1:0", "--modules"])
             .arg(&modules)
             .arg("--data")
             .arg(dir.join("data"))

@@ -26,7 +26,7 @@ fn binary(name: &str) -> Command {
     );
     let mut command = Command::new(path);
     // A developer's own settings must not leak into a test.
-    for variable in ["MODULES", "TRUST", "DATA", "LISTEN", "POLL_MS", "DRAIN_MS"] {
+    for variable in ["MODULES", "TRUST", "DATA", "LISTEN", "POLL_MS", "DRAIN_MS", "TOKENS", "TOKEN"] {
         command.env_remove(format!("COUNTERSIGN_{variable}"));
     }
     command

@@ -1,7 +1,8 @@
 //! A running host, asked over its real socket.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -17,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A host that serves a workshop's registry; killed when dropped.
 pub struct Host {
     process: Child,
+    said: Mutex<BufReader<ChildStdout>>,
     agent: Agent,
     /// Where it listens.
     pub url: String,
@@ -40,19 +42,27 @@ impl Host {
     /// Starts a host at an address, such as that of a host that was there before.
     pub fn start_at(workshop: &Workshop, address: &str) -> Self {
         let mut command = countersign();
-        command.args(["serve", "--listen", address, "--modules"]).arg(workshop.path("modules"));
+        command.args(["serve", "--insecure-loopback", "--listen", address, "--modules"]).arg(workshop.path("modules"));
         Self::spawn(command.arg("--data").arg(workshop.path("data")))
     }
 
     /// Starts a host by a command of one's own.
     pub fn spawn(command: &mut Command) -> Self {
         let mut process = command.stdout(Stdio::piped()).spawn().expect("the host starts");
+        let mut said = BufReader::new(process.stdout.take().expect("a pipe"));
         let mut line = String::new();
-        BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+        said.read_line(&mut line).expect("a line");
         let url = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("the host said {line:?}"));
         let url = url.to_owned();
         let agent = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into();
-        Self { process, agent, url }
+        Self { process, said: Mutex::new(said), agent, url }
+    }
+
+    /// Gives the next line that it prints.
+    pub fn next_line(&self) -> String {
+        let mut line = String::new();
+        self.said.lock().expect("no test panics with it").read_line(&mut line).expect("a line");
+        line.trim().to_owned()
     }
 
     /// Asks for a path; none where the connection failed.
@@ -64,6 +74,18 @@ impl Host {
     pub fn text(&self, path: &str) -> String {
         let mut response = self.agent.get(format!("{}{path}", self.url)).call().expect("an answer");
         response.body_mut().read_to_string().expect("a whole answer")
+    }
+
+    /// Asks for a path with a token.
+    pub fn get_with(&self, token: &str, path: &str) -> Answer {
+        let request = self.agent.get(format!("{}{path}", self.url)).header("authorization", format!("Bearer {token}"));
+        read(request.call().expect("an answer"))
+    }
+
+    /// Posts nothing to a path, with a token.
+    pub fn post_with(&self, token: &str, path: &str) -> Answer {
+        let request = self.agent.post(format!("{}{path}", self.url)).header("authorization", format!("Bearer {token}"));
+        read(request.send_empty().expect("an answer"))
     }
 
     /// Asks for a path, and demands an answer.

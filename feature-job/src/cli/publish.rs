@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use contract::token::Token;
 use feature_job::answer;
 use feature_job::publish::{self, Host, Options};
 
@@ -21,7 +22,7 @@ same store to the same host goes on from there, once the host shows that it stil
 everything instead.
 
 Examples:
-  feature-job publish --features features.parquet --to http://127.0.0.1:8080
+  feature-job publish --features features.parquet --to http://127.0.0.1:8080 --token-file ingest.token
   feature-job publish --features features.parquet --to http://127.0.0.1:8080 --batch 200 --patience 600")]
 pub struct Args {
     /// The offline store, from `feature-job features`
@@ -30,6 +31,9 @@ pub struct Args {
     /// The host's address
     #[arg(long, value_name = "URL")]
     to: Host,
+    /// File with a token of the host's, with the role ingest [default: what COUNTERSIGN_TOKEN holds]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// How many records to send at a time
     #[arg(long, default_value_t = publish::BATCH_RECORDS_DEFAULT, value_name = "N")]
     batch: usize,
@@ -45,8 +49,9 @@ impl Args {
     /// Publishes, and says how many records the host took.
     pub fn run(self) -> anyhow::Result<()> {
         let start = Instant::now();
-        let Self { features, to, batch: batch_records, patience, restart } = self;
-        let options = Options { batch_records, patience: Duration::from_secs(patience), restart };
+        let Self { features, to, token_file, batch: batch_records, patience, restart } = self;
+        let token = Token::of_client(token_file.as_deref())?;
+        let options = Options { token, batch_records, patience: Duration::from_secs(patience), restart };
         let mut counter = Counter::new("users");
         let summary = publish::publish(&features, &to, &options, |done, all| counter.tell(done, all));
         counter.finish();

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use backon::{BlockingRetryable as _, ExponentialBuilder};
 use contract::record::FeatureRecord;
-use ureq::Agent;
+use contract::token::Token;
 use ureq::http::{Response, StatusCode};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, RequestBuilder};
 
 use super::host::Host;
 use answer::{Answer, Served};
@@ -23,7 +25,7 @@ const ANSWER_BYTES_MAX: u64 = 64 << 10;
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
     /// The address is none.
-    #[error("`{0}` is no host's address: write http://HOST:PORT, without a path (https is not spoken here)")]
+    #[error("`{0}` is no host's address: write http://HOST:PORT or https://HOST:PORT, without a path")]
     Address(String),
     /// The host was not reached, or was too busy, for as long as was tried.
     #[error("{host} did not answer as it should in {attempts} attempts over {seconds} s: {said}")]
@@ -63,6 +65,9 @@ impl HostError {
         match self {
             Self::Gone { .. } => "run it again, it goes on from there (--patience waits longer)",
             Self::Refused { status: 500.., .. } => "see the host's log, then run it again",
+            Self::Refused { status: 401 | 403, .. } => {
+                "it takes a token with the role ingest: name its file with --token-file, or set COUNTERSIGN_TOKEN"
+            }
             Self::Refused { status: 400..500, .. } => "it would refuse the same again: mend what it names first",
             Self::Refused { .. } | Self::Answer { .. } | Self::Address(_) => "check the address given with --to",
         }
@@ -82,6 +87,7 @@ pub struct Taken {
 pub struct Client {
     agent: Agent,
     host: Host,
+    token: Option<Token>,
     patience: Duration,
 }
 
@@ -102,11 +108,13 @@ enum Failure {
 
 impl Client {
     /// Gives a client that asks for as long as `patience` where a host is gone or busy.
-    pub fn new(host: Host, patience: Duration) -> Self {
+    pub fn new(host: Host, token: Option<Token>, patience: Duration) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(ANSWER_TIMEOUT));
+        // Certificates count as everywhere on this machine: by the system's store, or the file that SSL_CERT_FILE names.
+        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         // A redirect would carry the features to a host that nobody named.
-        let agent = config.max_redirects(0).proxy(None).build().into();
-        Self { agent, host, patience }
+        let agent = config.max_redirects(0).proxy(None).tls_config(tls).build().into();
+        Self { agent, host, token, patience }
     }
 
     /// Gives the host.
@@ -120,11 +128,10 @@ impl Client {
     /// [`HostError`].
     pub fn send(&self, body: &str, records: u64) -> Result<Taken, HostError> {
         let url = format!("{}/v1/features", self.host);
-        let answered = self.ask(|| self.agent.post(&url).content_type("application/x-ndjson").send(body))?;
+        let answered =
+            self.ask(|| self.bearing(self.agent.post(&url)).content_type("application/x-ndjson").send(body))?;
         if answered.status != StatusCode::OK {
-            let Answered { status, text, .. } = answered;
-            let said = answer::problem(status, &text);
-            return Err(HostError::Refused { host: self.host.clone(), status: status.as_u16(), said });
+            return Err(self.refused(&answered));
         }
         match Answer::read(&answered.text, records) {
             Ok(answer) => Ok(Taken { stale: answer.stale, attempts: answered.attempts }),
@@ -138,9 +145,24 @@ impl Client {
     /// [`HostError`], where it does not answer.
     pub fn serves(&self, record: &FeatureRecord) -> Result<bool, HostError> {
         let url = format!("{}/v1/users/{}/features", self.host, record.entity);
-        let answered = self.ask(|| self.agent.get(&url).call())?;
+        let answered = self.ask(|| self.bearing(self.agent.get(&url)).call())?;
+        if let StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN = answered.status {
+            return Err(self.refused(&answered));
+        }
         let served = (answered.status == StatusCode::OK).then(|| Served::read(&answered.text)).flatten();
         Ok(served.is_some_and(|served| served.covers(record)))
+    }
+
+    fn refused(&self, Answered { status, text, .. }: &Answered) -> HostError {
+        let said = answer::problem(*status, text);
+        HostError::Refused { host: self.host.clone(), status: status.as_u16(), said }
+    }
+
+    fn bearing<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("authorization", token.bearer()),
+            None => request,
+        }
     }
 
     fn ask(&self, request: impl Fn() -> Result<Response<ureq::Body>, ureq::Error>) -> Result<Answered, HostError> {

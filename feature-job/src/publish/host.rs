@@ -16,7 +16,9 @@ impl FromStr for Host {
     fn from_str(text: &str) -> Result<Self, HostError> {
         let refused = || HostError::Address(text.escape_default().to_string());
         let uri: Uri = text.parse().map_err(|_| refused())?;
-        let plain = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/") && uri.query().is_none();
+        let plain = matches!(uri.scheme_str(), Some("http" | "https"))
+            && matches!(uri.path(), "" | "/")
+            && uri.query().is_none();
         let named = uri.host().is_some_and(|host| !host.is_empty()) && !text.contains('@');
         if plain && named { Ok(Self(text.trim_end_matches('/').to_owned())) } else { Err(refused()) }
     }

@@ -13,7 +13,7 @@ use contract::key::PrivateKey;
 use contract::seal::refusal::printable;
 use contract::{file, seal};
 
-use super::compare::Beside;
+use super::compare::{Beside, HostArgs};
 use super::registry::{RegistryArgs, read_module, shown};
 use super::reject::{now, rejection};
 use super::report::Report;
@@ -54,9 +54,8 @@ pub struct ApproveArgs {
     /// Sign without asking
     #[arg(long)]
     yes: bool,
-    /// A running host, to compare with what it has live
-    #[arg(long, value_name = "URL")]
-    host: Option<String>,
+    #[command(flatten)]
+    host: HostArgs,
     /// Refuse any candidate but the one of this digest, `sha256:...`
     #[arg(long, value_name = "DIGEST")]
     expect_digest: Option<Digest>,
@@ -88,7 +87,7 @@ impl ApproveArgs {
         let report = Report::find(&self.file, card, &self.registry);
         report.demand(self.without_report)?;
         let gates_override = gates::overriding(card, self.gates_override)?;
-        let beside = Beside::find(card, &self.registry, Some(&policy), self.host.as_deref())?;
+        let beside = Beside::find(card, &self.registry, Some(&policy), &self.host)?;
         review::show(card, digest, candidate.approvals(), Some(&policy), &beside);
         report.show();
         if !self.yes {

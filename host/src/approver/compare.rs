@@ -1,18 +1,22 @@
 //! What a candidate is held against: the version that a running host has live, or else the newest that is approved here.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use clap::Args;
 use contract::card::ModelCard;
 use contract::digest::Digest;
 use contract::file::{self, Links};
 use contract::ids::{ModelName, ModelVersion};
 use contract::seal::refusal::printable;
 use contract::seal::{self, MODULE_BYTES_MAX};
+use contract::token::Token;
 use contract::trust::TrustPolicy;
 use serde::Deserialize;
 use ureq::Agent;
+use ureq::tls::{RootCerts, TlsConfig};
 
 use super::registry::RegistryArgs;
 
@@ -20,6 +24,17 @@ use super::registry::RegistryArgs;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The most bytes of its answer that are read: thousands of versions.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
+
+/// The host that is asked what is live.
+#[derive(Debug, Args)]
+pub(super) struct HostArgs {
+    /// A running host, to compare with what it has live
+    #[arg(long, value_name = "URL")]
+    host: Option<String>,
+    /// File with a token for the host; any role may ask [default: what COUNTERSIGN_TOKEN holds]
+    #[arg(long, value_name = "FILE", requires = "host")]
+    token_file: Option<PathBuf>,
+}
 
 /// The version a candidate is held against.
 pub(super) enum Beside {
@@ -45,18 +60,18 @@ struct Version {
 }
 
 impl Beside {
-    /// Finds what to hold `card` against: what the host at `host` has live, where one is named.
+    /// Finds what to hold `card` against: what the host has live, where one is named.
     pub(super) fn find(
         card: &ModelCard,
         registry: &RegistryArgs,
         policy: Option<&TrustPolicy>,
-        host: Option<&str>,
+        asked: &HostArgs,
     ) -> anyhow::Result<Self> {
-        let Some(host) = host else {
+        let Some(host) = &asked.host else {
             let newest = policy.and_then(|policy| registry.newest_approved(card, policy));
             return Ok(newest.map_or(Self::Nothing, |card| Self::Newest(Box::new(card))));
         };
-        Ok(match live(host, &card.model)? {
+        Ok(match live(host, asked.token_file.as_deref(), &card.model)? {
             Some((version, digest)) => {
                 Self::Live { version, digest, card: card_of(digest, &card.model, registry).map(Box::new) }
             }
@@ -101,14 +116,25 @@ impl Beside {
 }
 
 /// Asks a host which version of a model is live.
-fn live(host: &str, model: &ModelName) -> anyhow::Result<Option<(ModelVersion, Digest)>> {
+fn live(host: &str, token_file: Option<&Path>, model: &ModelName) -> anyhow::Result<Option<(ModelVersion, Digest)>> {
     let url = format!("{}/v1/models/{model}", host.trim_end_matches('/'));
     let said =
         || format!("cannot ask {} what is live: name a running host, such as http://127.0.0.1:8080", printable(&url));
-    let config = Agent::config_builder().timeout_global(Some(ANSWER_WITHIN)).http_status_as_error(false);
-    let mut answer = Agent::new_with_config(config.build()).get(&url).call().with_context(said)?;
+    // Certificates count as everywhere on this machine: by the system's store, or the file that SSL_CERT_FILE names.
+    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+    let config =
+        Agent::config_builder().timeout_global(Some(ANSWER_WITHIN)).http_status_as_error(false).tls_config(tls);
+    let mut request = Agent::new_with_config(config.build()).get(&url);
+    if let Some(token) = Token::of_client(token_file)? {
+        request = request.header("authorization", token.bearer());
+    }
+    let mut answer = request.call().with_context(said)?;
     match answer.status().as_u16() {
         200 => {}
+        401 | 403 => bail!(
+            "{} lets us in with a token only: name a file that holds one with --token-file, or set COUNTERSIGN_TOKEN",
+            printable(&url)
+        ),
         404 => return Ok(None),
         status => bail!("{} answered with status {status}", printable(&url)),
     }

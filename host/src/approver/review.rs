@@ -11,7 +11,7 @@ use contract::seal;
 use contract::seal::refusal::printable;
 use contract::trust::TrustPolicy;
 
-use super::compare::Beside;
+use super::compare::{Beside, HostArgs};
 use super::gates;
 use super::registry::{RegistryArgs, read_module};
 use super::reject::rejection;
@@ -29,9 +29,8 @@ not the report that the card names.")]
 pub struct ReviewArgs {
     /// Candidate or approved module
     file: PathBuf,
-    /// A running host, to compare with what it has live
-    #[arg(long, value_name = "URL")]
-    host: Option<String>,
+    #[command(flatten)]
+    host: HostArgs,
     #[command(flatten)]
     registry: RegistryArgs,
 }
@@ -42,7 +41,7 @@ impl ReviewArgs {
         let found = seal::inspect(&bytes)?;
         let policy = self.registry.policy();
         let trusted = policy.as_ref().ok();
-        let beside = Beside::find(&found.card, &self.registry, trusted, self.host.as_deref())?;
+        let beside = Beside::find(&found.card, &self.registry, trusted, &self.host)?;
         show(&found.card, found.digest, &found.approvals, trusted, &beside);
         for (place, set) in found.signatures.iter().enumerate() {
             let what = if place == 0 { "candidate" } else { "approval" };

@@ -1,4 +1,5 @@
-//! Around every route: counts the answer, and turns a panic into one.
+//! Around every route: lets in who may come in, counts the answer, turns a panic into one, and tells a fault in the route's
+//! own form.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,26 +10,67 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::Response;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{Method, Response};
 use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 use axum::routing::MethodRouter;
 
 use super::App;
 use super::problem::Problem;
+use super::routes::Form;
+use crate::access::Access;
 
-/// Puts the counting and the catching around a route, which is counted under its template.
-pub fn observed(route: &'static str, app: &Arc<App>, methods: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
-    let app = Arc::clone(app);
+/// What holds for a path.
+#[derive(Clone)]
+pub struct Path {
+    /// The path's template, under which it is counted.
+    pub template: &'static str,
+    /// Whom each of its methods is for.
+    pub methods: Vec<(Method, Access)>,
+    /// How it tells a fault.
+    pub form: Form,
+}
+
+/// Puts all that around the methods of a path.
+pub fn observed(path: Path, app: &Arc<App>, methods: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
+    let (app, path) = (Arc::clone(app), Arc::new(path));
     methods.layer(from_fn(move |request: Request, next: Next| {
-        let app = Arc::clone(&app);
+        let (app, path) = (Arc::clone(&app), Arc::clone(&path));
         async move {
             let start = Instant::now();
-            let response = caught(request, next).await;
-            app.metrics.answered(route, response.status(), start.elapsed());
+            let response = match path.admitted(&app, request) {
+                Ok(request) => caught(request, next).await,
+                Err(problem) => problem.into_response(),
+            };
+            let response = path.told(response);
+            app.metrics.answered(path.template, response.status(), start.elapsed());
             response
         }
     }))
+}
+
+impl Path {
+    /// Lets a request in, with whose token it carries.
+    fn admitted(&self, app: &App, mut request: Request) -> Result<Request, Problem> {
+        let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+        // A method that the path does not take is told so, whoever asks.
+        if let Some((_, access)) = self.methods.iter().find(|(taken, _)| taken == method) {
+            let authorization = request.headers().get(AUTHORIZATION);
+            if let Some(principal) = app.gate.admit(*access, authorization.map(|value| value.as_bytes()))? {
+                request.extensions_mut().insert(principal);
+            }
+        }
+        Ok(request)
+    }
+
+    /// Tells a fault in the form of this path.
+    fn told(&self, mut response: Response<Body>) -> Response<Body> {
+        match response.extensions_mut().remove::<Arc<Problem>>() {
+            Some(problem) => (self.form)(&problem),
+            None => response,
+        }
+    }
 }
 
 async fn caught(request: Request, next: Next) -> Response<Body> {

@@ -4,14 +4,17 @@
 //! RFC 9457: `{"type":"urn:countersign:problem:unknown_user","title":..,"status":404,"detail":..,"code":"unknown_user"}`
 //! as `application/problem+json`. The code is stable; title and detail are for people. Causes stay in the log.
 
+use std::sync::Arc;
+
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
 use contract::digest::Digest;
 use contract::ids::{EntityId, IdError, ModelName, ModelVersion};
 use serde::Serialize;
 
+use crate::access::Denied;
 use crate::registry::{OrderRefused, Reason, VersionState};
 use crate::store::StoreError;
 
@@ -24,6 +27,9 @@ const DETAIL_CHARS_MAX: usize = 400;
 /// Why a request is not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
+    /// The caller may not do this.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// No route has this path.
     #[error("there is no such path; see the README for the routes")]
     UnknownRoute,
@@ -190,6 +196,11 @@ impl Problem {
     pub fn class(&self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {
+            Self::Denied(Denied::NoTokens) => (S::FORBIDDEN, "no_tokens", "this host was started without tokens"),
+            Self::Denied(Denied::Needed) => (S::UNAUTHORIZED, "token_needed", "a token is needed"),
+            Self::Denied(Denied::Unknown) => (S::UNAUTHORIZED, "unknown_token", "unknown token"),
+            Self::Denied(Denied::Expired) => (S::UNAUTHORIZED, "token_expired", "the token has expired"),
+            Self::Denied(Denied::Role { .. }) => (S::FORBIDDEN, "role_needed", "the token is for something else"),
             Self::UnknownRoute => (S::NOT_FOUND, "unknown_route", "no such path"),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "method not allowed"),
             Self::BadRequest(_) => (S::BAD_REQUEST, "bad_request", "the request cannot be read"),
@@ -237,18 +248,35 @@ impl Problem {
         self.to_string().chars().take(DETAIL_CHARS_MAX).collect()
     }
 
+    /// Answers in the form of our own routes.
+    pub fn plainly(&self) -> Response<Body> {
+        let (status, code, title) = self.class();
+        let body = Document {
+            r#type: format!("urn:countersign:problem:{code}"),
+            title,
+            status: status.as_u16(),
+            detail: self.detail(),
+            code,
+            errors: self.errors(),
+            reason: self.reason(),
+        };
+        self.document("application/problem+json", &body)
+    }
+
     /// Answers with a document of another protocol.
     pub fn respond(&self, document: &impl Serialize) -> Response<Body> {
         self.document("application/json", document)
     }
 
     fn document(&self, media_type: &'static str, document: &impl Serialize) -> Response<Body> {
-        self.log();
         let bytes = serde_json::to_vec(document).expect("a problem is plain data");
         let mut response = Response::new(Body::from(bytes));
         *response.status_mut() = self.class().0;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        if let Self::Denied(Denied::Needed | Denied::Unknown | Denied::Expired) = self {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"countersign\""));
+        }
         if let Some(seconds) = self.retry_after_s() {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -288,18 +316,12 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
+    /// Answers plainly, and carries the problem along for who knows a better form.
     fn into_response(self) -> Response<Body> {
-        let (status, code, title) = self.class();
-        let body = Document {
-            r#type: format!("urn:countersign:problem:{code}"),
-            title,
-            status: status.as_u16(),
-            detail: self.detail(),
-            code,
-            errors: self.errors(),
-            reason: self.reason(),
-        };
-        self.document("application/problem+json", &body)
+        self.log();
+        let mut response = self.plainly();
+        response.extensions_mut().insert(Arc::new(self));
+        response
     }
 }
 

@@ -1,5 +1,6 @@
 //! The routes and the connections, spoken to in raw bytes over real sockets.
 
+mod access;
 mod answers;
 mod connections;
 mod house;

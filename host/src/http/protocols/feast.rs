@@ -62,16 +62,15 @@ struct Fault<'a> {
     error_type: &'a str,
 }
 
-/// Answers `POST /get-online-features`.
-pub async fn online_features(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
-    columns(&app, request).await.unwrap_or_else(|problem| {
-        let (status, error_type, _) = problem.class();
-        problem.respond(&Fault { status_code: status.as_u16(), detail: problem.detail(), error_type })
-    })
+/// Tells a fault as Feast's server does.
+pub fn fault(problem: &Problem) -> Response<Body> {
+    let (status, error_type, _) = problem.class();
+    problem.respond(&Fault { status_code: status.as_u16(), detail: problem.detail(), error_type })
 }
 
-async fn columns(app: &Arc<App>, request: Request) -> Result<Response<Body>, Problem> {
-    let question: Option<Question> = body::object(app, request, QUESTION_BYTES_MAX, Problem::BadBody).await?;
+/// Answers `POST /get-online-features`.
+pub async fn online_features(State(app): State<Arc<App>>, request: Request) -> Result<Response<Body>, Problem> {
+    let question: Option<Question> = body::object(&app, request, QUESTION_BYTES_MAX, Problem::BadBody).await?;
     let question = question.ok_or_else(|| Problem::BadBody("it is empty".to_owned()))?;
     let places = question.places(app.view)?;
     let users = question.users(app.view)?;
@@ -79,7 +78,7 @@ async fn columns(app: &Arc<App>, request: Request) -> Result<Response<Body>, Pro
     if count > rows_max {
         return Err(Problem::TooManyRows { count, rows_max });
     }
-    let reading = Arc::clone(app);
+    let reading = Arc::clone(&app);
     let work = move || answer(&reading, &users, &places, question.full_feature_names);
     let answer = app.batches.run(app.batches.place()?, work).await??;
     Ok(json_response(&answer))

@@ -53,19 +53,18 @@ struct Fault<'a> {
     message: String,
 }
 
-/// Answers `POST /invocations`, with `?model=` and `?version=` or by the live version of the default model.
-pub async fn invocations(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
-    predictions(&app, request)
-        .await
-        .unwrap_or_else(|problem| problem.respond(&Fault { error_code: problem.class().1, message: problem.detail() }))
+/// Tells a fault as MLflow does.
+pub fn fault(problem: &Problem) -> Response<Body> {
+    problem.respond(&Fault { error_code: problem.class().1, message: problem.detail() })
 }
 
-async fn predictions(app: &Arc<App>, request: Request) -> Result<Response<Body>, Problem> {
+/// Answers `POST /invocations`, with `?model=` and `?version=` or by the live version of the default model.
+pub async fn invocations(State(app): State<Arc<App>>, request: Request) -> Result<Response<Body>, Problem> {
     let asked = Asked::read(request.uri().query())?;
-    let (bytes, _room) = body::json(app, request, app.limits.body_bytes_max).await?;
+    let (bytes, _room) = body::json(&app, request, app.limits.body_bytes_max).await?;
     let question: Option<Question> = body::parse(&without_nan(&bytes), Problem::BadBody)?;
     let inputs = question.ok_or_else(|| Problem::BadBody("it is empty".to_owned()))?.inputs(app.view)?;
-    Ok(json_response(&Answer { predictions: score(app, &asked, inputs).await?.scores }))
+    Ok(json_response(&Answer { predictions: score(&app, &asked, inputs).await?.scores }))
 }
 
 /// Answers `GET /ping`: 200 where predictions can be made.

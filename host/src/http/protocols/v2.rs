@@ -91,8 +91,8 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response<Body> {
 }
 
 /// Answers `GET /v2/models/{name}[/versions/{version}]`.
-pub async fn metadata(State(app): State<Arc<App>>, named: Named) -> Response<Body> {
-    answered(asked(named).and_then(|asked| describe(&app, &asked)))
+pub async fn metadata(State(app): State<Arc<App>>, named: Named) -> Result<Response<Body>, Problem> {
+    describe(&app, &asked(named)?)
 }
 
 fn describe(app: &App, asked: &Asked) -> Result<Response<Body>, Problem> {
@@ -116,46 +116,35 @@ fn describe(app: &App, asked: &Asked) -> Result<Response<Body>, Problem> {
 }
 
 /// Answers `GET /v2/models/{name}[/versions/{version}]/ready`.
-pub async fn model_ready(State(app): State<Arc<App>>, named: Named) -> Response<Body> {
-    let found = asked(named).and_then(|asked| {
-        let live = Choice::make(&app, &asked)?.of(None);
-        Ok(json_response(&json!({"name": live.card().model, "ready": true})))
-    });
-    answered(found)
+pub async fn model_ready(State(app): State<Arc<App>>, named: Named) -> Result<Response<Body>, Problem> {
+    let live = Choice::make(&app, &asked(named)?)?.of(None);
+    Ok(json_response(&json!({"name": live.card().model, "ready": true})))
 }
 
 /// Answers `POST /v2/repository/index`: every version, and whether it can answer.
-pub async fn index(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+pub async fn index(State(app): State<Arc<App>>, request: Request) -> Result<Response<Body>, Problem> {
     #[derive(Default, Deserialize)]
     struct Question {
         #[serde(default)]
         ready: bool,
     }
-    let question = body::object::<Question>(&app, request, 4 << 10, Problem::BadBody).await;
-    answered(question.map(|question| {
-        let only_ready = question.unwrap_or_default().ready;
-        let entry = |model: &ModelStatus, about: &VersionStatus| {
-            let state = if serves(about) { "READY" } else { "UNAVAILABLE" };
-            let reason = about.reason.as_ref().map_or("", |reason| &reason.message);
-            let version = about.version.map(|version| version.to_string());
-            let wanted = version.is_some() && (serves(about) || !only_ready);
-            wanted.then(|| json!({"name": model.name, "version": version, "state": state, "reason": reason}))
-        };
-        let models = app.models.list();
-        let entries = models.iter().flat_map(|model| model.versions.iter().filter_map(|about| entry(model, about)));
-        json_response(&entries.collect::<Vec<_>>())
-    }))
+    let question = body::object::<Question>(&app, request, 4 << 10, Problem::BadBody).await?;
+    let only_ready = question.unwrap_or_default().ready;
+    let entry = |model: &ModelStatus, about: &VersionStatus| {
+        let state = if serves(about) { "READY" } else { "UNAVAILABLE" };
+        let reason = about.reason.as_ref().map_or("", |reason| &reason.message);
+        let version = about.version.map(|version| version.to_string());
+        let wanted = version.is_some() && (serves(about) || !only_ready);
+        wanted.then(|| json!({"name": model.name, "version": version, "state": state, "reason": reason}))
+    };
+    let models = app.models.list();
+    let entries = models.iter().flat_map(|model| model.versions.iter().filter_map(|about| entry(model, about)));
+    Ok(json_response(&entries.collect::<Vec<_>>()))
 }
 
 /// Answers `POST /v2/models/{name}[/versions/{version}]/infer`.
-pub async fn infer(State(app): State<Arc<App>>, named: Named, request: Request) -> Response<Body> {
-    answered(match asked(named) {
-        Ok(asked) => inferred(&app, &asked, request).await,
-        Err(problem) => Err(problem),
-    })
-}
-
-async fn inferred(app: &Arc<App>, asked: &Asked, request: Request) -> Result<Response<Body>, Problem> {
+pub async fn infer(State(app): State<Arc<App>>, named: Named, request: Request) -> Result<Response<Body>, Problem> {
+    let asked = asked(named)?;
     let (head, body) = request.into_parts();
     let (bytes, _room) = body::read_within(body, app.limits.body_bytes_max, app.limits.body, &app.bodies).await?;
     let json_length =
@@ -172,7 +161,7 @@ async fn inferred(app: &Arc<App>, asked: &Asked, request: Request) -> Result<Res
         tensors::Columns::Named(columns) => Inputs::from_columns(app.view, columns)?,
         tensors::Columns::Rows(rows) => Inputs::from_rows(app.view, rows)?,
     };
-    let scored = score(app, asked, inputs).await?;
+    let scored = score(&app, &asked, inputs).await?;
     Ok(respond(question.id, &scored, &wanted))
 }
 
@@ -235,7 +224,7 @@ fn asked(named: Named) -> Result<Asked, Problem> {
     Ok(Asked { model, version })
 }
 
-/// Answers a problem as the protocol has it.
-fn answered(answer: Result<Response<Body>, Problem>) -> Response<Body> {
-    answer.unwrap_or_else(|problem| problem.respond(&json!({"error": problem.detail()})))
+/// Tells a fault as the protocol has it.
+pub fn fault(problem: &Problem) -> Response<Body> {
+    problem.respond(&json!({"error": problem.detail()}))
 }

@@ -16,9 +16,11 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::access::Gate;
 use crate::config::Limits;
 use crate::http::models::{Live, ModelFigures, Models, Routed, ScoreFault};
-use crate::http::{App, server};
+use crate::http::server::Entrance;
+use crate::http::{App, Side, server};
 use crate::registry::{ModelStatus, Order, OrderRefused, Role, Traffic, VersionStatus};
 use crate::store::Store;
 
@@ -201,18 +203,26 @@ impl House {
     }
 
     pub fn with(limits: Limits) -> Self {
+        Self::behind(Gate::Open, limits)
+    }
+
+    pub fn behind(gate: Gate, limits: Limits) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let view = FeatureView::credit_risk();
         let store = Arc::new(Store::open(dir.path(), view.digest()).expect("a folder of our own"));
         let models = Arc::new(One::default());
-        let app = App::new(store, Arc::clone(&models) as Arc<dyn Models>, view, limits).expect("threads start");
+        let app = App::new(store, Arc::clone(&models) as Arc<dyn Models>, gate, view, limits).expect("threads start");
         let runtime = Runtime::new().expect("threads");
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel();
-        let server = runtime.spawn(server::serve(listener, Arc::clone(&app), async {
-            let _ = stopped.await;
-        }));
+        let server = runtime.spawn(server::serve(
+            vec![Entrance { listener, side: Side::Whole, tls: None }],
+            Arc::clone(&app),
+            async {
+                let _ = stopped.await;
+            },
+        ));
         Self { address, app, models, stop: Some(stop), server: Some(server), runtime, _dir: dir }
     }
 
