@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The most characters a model's or a feature's name may have; it ends up in file names and metric labels.
 pub const NAME_CHARS_MAX: usize = 64;
@@ -99,9 +100,42 @@ name_type!(
     '_'
 );
 
+/// A whole number as data has it. JSON knows no whole numbers: some clients write `8.0`, which is 8, and which says so exactly up
+/// to 2^53.
+struct Whole(u64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_any(Visit)
+        } else {
+            u64::deserialize(deserializer).map(Self)
+        }
+    }
+}
+
+struct Visit;
+
+impl Visitor<'_> for Visit {
+    type Value = Whole;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number")
+    }
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Whole, E> {
+        Ok(Whole(number))
+    }
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Whole, E> {
+        u64::try_from(number).map(Whole).map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))
+    }
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Whole, E> {
+        let whole = number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number);
+        if whole { Ok(Whole(number as u64)) } else { Err(E::invalid_value(de::Unexpected::Float(number), &self)) }
+    }
+}
+
 /// The version of a model: a counter from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "u64", into = "u64")]
+#[serde(try_from = "Whole", into = "u64")]
 pub struct ModelVersion(u64);
 
 impl ModelVersion {
@@ -116,6 +150,13 @@ impl ModelVersion {
     /// Gives the version after this one; none after the last that exactly fits a JSON number.
     pub fn next(self) -> Option<Self> {
         Self::try_from(self.0 + 1).ok()
+    }
+}
+
+impl TryFrom<Whole> for ModelVersion {
+    type Error = IdError;
+    fn try_from(number: Whole) -> Result<Self, IdError> {
+        Self::try_from(number.0)
     }
 }
 
@@ -150,7 +191,7 @@ impl fmt::Display for ModelVersion {
 
 /// The id of an entity: a user, as numbered by the loan file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "u64", into = "u64")]
+#[serde(try_from = "Whole", into = "u64")]
 pub struct EntityId(u64);
 
 impl EntityId {
@@ -160,6 +201,13 @@ impl EntityId {
     /// Gives the number.
     pub fn get(self) -> u64 {
         self.0
+    }
+}
+
+impl TryFrom<Whole> for EntityId {
+    type Error = IdError;
+    fn try_from(number: Whole) -> Result<Self, IdError> {
+        Self::try_from(number.0)
     }
 }
 

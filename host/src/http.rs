@@ -1,7 +1,7 @@
 //! The HTTP side: routes, answers, errors and connections. Only this module names axum and hyper.
 //!
 //! Read in this order: the [`routes`], [`users`] (what most requests are), [`predictions`] and [`score`] (many rows at
-//! once), [`protocols`] (what other clients speak), [`ingest`], [`models`], [`traffic`], [`health`], [`metrics`], then what all share: [`choice`] (which version answers),
+//! once), [`protocols`] (what other clients speak), [`ingest`], [`models`], [`traffic`], [`health`], [`metrics`], what describes them ([`openapi`]), then what all share: [`choice`] (which version answers),
 //! [`lookup`] (a user's features), [`batch`] (threads for many rows), [`problem`] (every error), [`body`] (bounded reading),
 //! [`observe`] (who comes in, counting, panics) [`server`] (connections and their end) and [`tls`].
 
@@ -14,6 +14,7 @@ pub mod lookup;
 pub mod metrics;
 pub mod models;
 pub mod observe;
+pub mod openapi;
 pub mod predictions;
 pub mod problem;
 pub mod protocols;
@@ -110,7 +111,7 @@ impl Side {
 /// Gives the routes of a port over what they share.
 pub fn router(app: Arc<App>, side: Side) -> Router {
     let mut paths: Vec<(Path, MethodRouter<Arc<App>>)> = Vec::new();
-    for Route { method, path: template, access, form, handler } in
+    for Route { method, path: template, access, form, handler, .. } in
         routes().into_iter().filter(|route| side.serves(route.access))
     {
         match paths.iter_mut().find(|(path, _)| path.template == template) {
@@ -126,7 +127,7 @@ pub fn router(app: Arc<App>, side: Side) -> Router {
         let methods = methods.fallback(async || Problem::MethodNotAllowed);
         router = router.route(path.template, observed(path, &app, methods));
     }
-    let unknown = Path { template: "unmatched", methods: Vec::new(), form: Problem::plainly };
+    let unknown = Path { template: "unmatched", methods: Vec::new(), form: Problem::form() };
     let unknown = observed(unknown, &app, any(async || Problem::UnknownRoute));
     router.fallback_service(unknown.with_state(Arc::clone(&app))).with_state(app)
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use contract::digest::Digest;
 use contract::ids::{EntityId, ModelName, ModelVersion};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::App;
 use super::models::{Live, Routed};
+use super::openapi as schema;
 use super::problem::Problem;
 use crate::registry::Role;
 
@@ -71,10 +73,14 @@ impl Choice {
 }
 
 /// The version that answered, as answers name it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Answerer<'a> {
+    #[schema(value_type = schema::Name)]
     name: &'a ModelName,
+    #[schema(value_type = schema::Version)]
     version: ModelVersion,
+    /// The digest of the module.
+    #[schema(value_type = schema::Sha256Text)]
     digest: Digest,
     /// Whether this version answers everyone, a share of the users as a canary, or was asked for by its number.
     role: Role,

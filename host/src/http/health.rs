@@ -6,11 +6,13 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{App, json_response};
 
-#[derive(Serialize)]
-struct Health {
+/// How the host is.
+#[derive(Serialize, ToSchema)]
+pub struct Health {
     status: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,

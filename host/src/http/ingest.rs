@@ -8,6 +8,7 @@ use axum::http::Response;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use contract::record::FeatureRecord;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::problem::Problem;
 use super::{App, body, json_response};
@@ -20,7 +21,7 @@ const ERROR_CHARS_MAX: usize = 300;
 const MEDIA_TYPES: [&str; 3] = ["application/x-ndjson", "application/ndjson", "application/jsonl"];
 
 /// One line that is no feature record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct BadLine {
     /// Its number, from 1.
     pub line: usize,
@@ -28,10 +29,14 @@ pub struct BadLine {
     pub error: String,
 }
 
-#[derive(Serialize)]
-struct Outcome {
+/// What became of a batch.
+#[derive(Serialize, ToSchema)]
+pub struct Outcome {
+    /// Records received.
     received: u64,
+    /// Records written.
     accepted: u64,
+    /// Records left out, since a newer one of the user was there.
     stale: u64,
 }
 

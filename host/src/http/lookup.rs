@@ -7,6 +7,7 @@ use contract::record::FeatureRecord;
 use contract::view::FeatureView;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use super::App;
 use super::problem::Problem;
@@ -25,7 +26,7 @@ pub struct Found {
 }
 
 /// What stands where a feature's value should.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FeatureState {
     /// A value.

@@ -21,6 +21,8 @@ use super::problem::Problem;
 use crate::mirror::MirrorFigures;
 use crate::registry::ShadowFigures;
 
+/// The type of the page.
+pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// Upper ends of the duration buckets, in seconds: a prediction takes tens of microseconds, a batch up to a second.
 const BUCKETS_S: [f64; 12] = [50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 50e-3, 250e-3, 1.0, 5.0];
 
@@ -90,8 +92,7 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response<Body>, Prob
     let _ = encode_registry(&mut text, &looked_at);
     let _ = encode_eof(&mut text);
     let mut response = Response::new(Body::from(text));
-    let media_type = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, media_type);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     Ok(response)
 }
 

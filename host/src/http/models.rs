@@ -11,6 +11,7 @@ use contract::digest::Digest;
 use contract::ids::{EntityId, ModelName, ModelVersion};
 use serde::Serialize;
 use tokio::sync::oneshot;
+use utoipa::ToSchema;
 
 use super::problem::Problem;
 use super::{App, json_response};
@@ -103,8 +104,10 @@ pub struct ModelFigures {
     pub instances_idle: Vec<(String, u64)>,
 }
 
-#[derive(Serialize)]
-struct List {
+/// All models.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ModelList)]
+pub struct List {
     models: Vec<ModelStatus>,
     /// What an operator should look at.
     warnings: Vec<String>,

@@ -67,7 +67,7 @@ impl Path {
     /// Tells a fault in the form of this path.
     fn told(&self, mut response: Response<Body>) -> Response<Body> {
         match response.extensions_mut().remove::<Arc<Problem>>() {
-            Some(problem) => (self.form)(&problem),
+            Some(problem) => (self.form.tell)(&problem),
             None => response,
         }
     }

@@ -16,11 +16,13 @@ use contract::ids::EntityId;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
+use utoipa::ToSchema;
 
 use super::batch::checked;
 use super::choice::{Asked, Choice};
 use super::lookup::{Found, Row};
 use super::models::Live;
+use super::openapi as schema;
 use super::problem::Problem;
 use super::users::Prediction;
 use super::{App, body};
@@ -34,24 +36,49 @@ const PART_USERS: usize = 1000;
 const FAULTS_MAX: usize = 8;
 const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 
-#[derive(Deserialize)]
+/// Who is asked about.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PredictionsQuestion)]
 #[serde(deny_unknown_fields)]
-struct Question {
+pub struct Question {
+    #[schema(value_type = Vec<schema::UserId>, max_items = 10_000)]
     user_ids: Vec<EntityId>,
     /// Whether each prediction also shows the features it was made from.
     #[serde(default)]
     features: bool,
 }
 
-#[derive(Serialize)]
-struct Refused {
+/// The answer about many users, as the description has it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is written piece by piece")]
+pub struct Predictions {
+    predictions: Vec<Predicted>,
+}
+
+/// The answer about one of them.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub enum Predicted {
+    /// A prediction.
+    Prediction(Prediction<'static>),
+    /// Why there is none.
+    Refused(Refused),
+}
+
+/// A user who cannot be predicted.
+#[derive(Serialize, ToSchema)]
+pub struct Refused {
+    #[schema(value_type = schema::UserId)]
     user_id: EntityId,
     error: Why,
 }
 
-#[derive(Serialize)]
+/// Why not.
+#[derive(Serialize, ToSchema)]
 struct Why {
+    /// For programs: the code that a request about this user alone would get.
     code: &'static str,
+    /// For people.
     detail: String,
 }
 

@@ -13,6 +13,7 @@ use axum::response::IntoResponse;
 use contract::digest::Digest;
 use contract::ids::{EntityId, IdError, ModelName, ModelVersion};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::Denied;
 use crate::registry::{OrderRefused, Reason, VersionState};
@@ -20,6 +21,8 @@ use crate::store::StoreError;
 
 use super::ingest::BadLine;
 use super::models::ScoreFault;
+use super::openapi::Shape;
+use super::routes::Form;
 
 /// The most characters of a detail: it may quote the request.
 const DETAIL_CHARS_MAX: usize = 400;
@@ -176,14 +179,19 @@ pub enum Problem {
     Internal,
 }
 
-/// What the client reads.
-#[derive(Serialize)]
+/// What the client reads: RFC 9457.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
 struct Document<'a> {
     r#type: String,
+    /// What happened, for people.
     title: &'a str,
     status: u16,
+    /// What happened here, for people.
     detail: String,
+    /// What happened, for programs: it stays the same.
     code: &'a str,
+    /// The lines of a batch that are wrong, the first twenty.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [BadLine],
     /// The reason behind the problem, where that has a code of its own.
@@ -246,6 +254,11 @@ impl Problem {
     /// Gives what happened, in words for a person.
     pub fn detail(&self) -> String {
         self.to_string().chars().take(DETAIL_CHARS_MAX).collect()
+    }
+
+    /// The form of our own routes.
+    pub fn form() -> Form {
+        Form { tell: Self::plainly, shape: Shape::of::<Document<'_>>("application/problem+json") }
     }
 
     /// Answers in the form of our own routes.

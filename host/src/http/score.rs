@@ -14,28 +14,37 @@ use axum::http::Response;
 use contract::card::OutputKind;
 use contract::record::row_of;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::batch::score_all;
 use super::choice::{Answerer, Asked, Choice};
 use super::models::named;
+use super::openapi as schema;
 use super::problem::Problem;
 use super::{App, body, json_response};
 
-#[derive(Deserialize)]
+/// What is asked about.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ScoreQuestion)]
 #[serde(deny_unknown_fields)]
-struct Question {
+pub struct Question {
+    #[schema(value_type = Vec<schema::FeatureRow>, max_items = 10_000)]
     rows: Vec<BTreeMap<String, Option<f64>>>,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
+/// What comes back.
+#[derive(Serialize, ToSchema)]
+pub struct Scores<'a> {
     model: Answerer<'a>,
+    /// What the scores are.
+    #[schema(value_type = schema::Kind)]
     output: OutputKind,
     threshold: f64,
+    /// In the order of the rows.
     scores: Vec<Score<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Score<'a> {
     probability: f64,
     decision: &'a str,
@@ -71,7 +80,7 @@ pub async fn score(
     let scores = app.batches.run(place, move || score_all(&*scoring, &values, width)).await??;
     let output = &live.card().output;
     let scores = scores.into_iter().map(|score| Score { probability: score, decision: output.decide(score) });
-    Ok(json_response(&Answer {
+    Ok(json_response(&Scores {
         model: (&*live).into(),
         output: output.kind,
         threshold: output.threshold.get(),

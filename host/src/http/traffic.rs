@@ -14,7 +14,9 @@ use axum::extract::{Path, Request, State};
 use axum::http::Response;
 use contract::ids::{ModelName, ModelVersion};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
+use super::openapi as schema;
 use super::problem::Problem;
 use super::{App, body, json_response, models};
 use crate::registry::{Order, OrderRefused};
@@ -22,9 +24,12 @@ use crate::registry::{Order, OrderRefused};
 /// The most bytes of an order; a real one has a hundred.
 const ORDER_BYTES_MAX: usize = 4 << 10;
 
-#[derive(Default, Deserialize)]
+/// Where to go back to.
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Rollback {
+pub struct Rollback {
+    /// The version; without it the one that was live before.
+    #[schema(value_type = Option<schema::Version>)]
     to: Option<ModelVersion>,
 }
 

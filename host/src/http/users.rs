@@ -11,43 +11,69 @@ use contract::date::Date;
 use contract::digest::Digest;
 use contract::ids::{EntityId, ModelName};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::batch::checked;
 use super::choice::{Answerer, Asked, Choice};
 use super::lookup::{Found, Row, States};
 use super::models::Live;
+use super::openapi as schema;
 use super::problem::Problem;
 use super::{App, json_response};
 
-#[derive(Serialize)]
-struct Features<'a> {
+/// A user's stored features.
+#[derive(Serialize, ToSchema)]
+pub struct Features<'a> {
+    #[schema(value_type = schema::UserId)]
     user_id: EntityId,
+    /// The day of the user's latest loan.
+    #[schema(value_type = schema::Day)]
     event_time: Date,
+    /// The day the features were computed for.
+    #[schema(value_type = schema::Day)]
     as_of: Date,
+    /// Seconds since the start of the event's day.
     age_seconds: i64,
     view: View<'a>,
+    #[schema(value_type = schema::FeatureRow)]
     features: Row<'a>,
+    #[schema(value_type = schema::FeatureStates)]
     statuses: States<'a>,
 }
 
-#[derive(Serialize)]
+/// What the features are.
+#[derive(Serialize, ToSchema)]
 struct View<'a> {
+    #[schema(value_type = schema::Name)]
     name: &'a ModelName,
+    #[schema(value_type = schema::Sha256Text)]
     digest: Digest,
 }
 
 /// What a model says of one user.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Prediction<'a> {
+    #[schema(value_type = schema::UserId)]
     user_id: EntityId,
+    /// The day of the user's latest loan.
+    #[schema(value_type = schema::Day)]
     event_time: Date,
+    /// The day the features were computed for.
+    #[schema(value_type = schema::Day)]
     as_of: Date,
+    /// Seconds since the start of the event's day.
     age_seconds: i64,
+    /// The score, from 0 to 1.
     probability: f64,
+    /// What the score is.
+    #[schema(value_type = schema::Kind)]
     output: OutputKind,
+    /// What the model advises at its threshold.
     decision: &'a str,
+    /// The score from which on it advises so.
     threshold: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::FeatureRow>, nullable = false)]
     features: Option<Row<'a>>,
     model: Answerer<'a>,
 }

@@ -3,12 +3,13 @@
 use chrono::{SecondsFormat, Utc};
 use contract::ids::ModelVersion;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The most events that are kept of a model; the oldest is forgotten first.
 pub(super) const EVENTS_MAX: usize = 32;
 
 /// Something that changed which version answers, or may.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
     /// When, by this host's clock, as RFC 3339 in UTC.
@@ -16,13 +17,14 @@ pub struct Event {
     /// What happened.
     pub what: What,
     /// To which version.
+    #[schema(value_type = Option<u64>)]
     pub version: Option<ModelVersion>,
     /// Why, in a sentence.
     pub detail: String,
 }
 
 /// What may happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
     /// A version began to answer.

@@ -2,11 +2,12 @@
 
 use contract::seal::{Refusal, refusal};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::engine::CompileError;
 
 /// A reason, as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Reason {
     /// The stable code.
     pub code: &'static str,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use contract::ids::{EntityId, ModelName, ModelVersion};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::live::LiveModel;
 use super::shadow::Shadow;
@@ -29,8 +30,9 @@ pub struct Serving {
 }
 
 /// In which role a version answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = ModelRole)]
 pub enum Role {
     /// It answers everyone, or all but the canary's users.
     Live,

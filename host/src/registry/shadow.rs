@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use contract::ids::ModelVersion;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::live::LiveModel;
 use crate::engine::BatchPool;
@@ -17,9 +18,10 @@ pub(super) struct Shadow {
 }
 
 /// What came of it so far.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ShadowFigures {
     /// The version that listens.
+    #[schema(value_type = u64)]
     pub version: ModelVersion,
     /// Rows scored by both.
     pub compared: u64,

@@ -6,6 +6,7 @@ use contract::date::Date;
 use contract::digest::Digest;
 use contract::ids::ModelName;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::event::Event;
 use super::reason::Reason;
@@ -13,9 +14,10 @@ use super::shadow::ShadowFigures;
 use super::traffic::Traffic;
 
 /// A model with all that is known under its name.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ModelStatus {
     /// The model's name.
+    #[schema(value_type = String)]
     pub name: ModelName,
     /// The live version, where there is one.
     pub live_version: Option<u64>,
@@ -36,19 +38,21 @@ pub struct ModelStatus {
 }
 
 /// A version, or a file that was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct VersionStatus {
     /// The version; null for a refused file, since an unverified file's own claims mean nothing.
     pub version: Option<u64>,
     /// Where it stands.
     pub state: VersionState,
     /// The module digest; null for a refused file.
+    #[schema(value_type = Option<String>)]
     pub digest: Option<Digest>,
     /// The file's name.
     pub file: String,
     /// The file's size.
     pub file_bytes: u64,
     /// The digest of the whole file; null where it was not read.
+    #[schema(value_type = Option<String>)]
     pub file_digest: Option<Digest>,
     /// Whether the file has gone since it was judged; a live version stays live without it until the next restart.
     pub file_deleted: bool,
@@ -58,6 +62,7 @@ pub struct VersionStatus {
     pub approved_by: Vec<String>,
     /// The last day on which all its keys and approvals count, where there is one. It stays live after it, and is refused by
     /// a host that starts later.
+    #[schema(value_type = Option<String>)]
     pub expires: Option<Date>,
     /// Why it is refused, withdrawn, or waits.
     pub reason: Option<Reason>,
@@ -68,7 +73,7 @@ pub struct VersionStatus {
 }
 
 /// Where a version stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum VersionState {
     /// It answers requests.

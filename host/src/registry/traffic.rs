@@ -9,31 +9,36 @@
 use contract::ids::{EntityId, ModelName, ModelVersion};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 
 use super::reason::Reason;
 
 /// What an operator set for a model; the default is to let the newest version go live by itself.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Traffic {
     /// The version that is pinned: it stays live whatever newer one comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 9_007_199_254_740_992_u64)]
     pub live: Option<ModelVersion>,
     /// The version that answers a share of the users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<Canary>,
     /// The version that scores what the live one scores, for comparison only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 9_007_199_254_740_992_u64)]
     pub shadow: Option<ModelVersion>,
 }
 
 /// A version that answers a share of the users.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Canary {
     /// The version.
+    #[schema(value_type = u64, minimum = 1, maximum = 9_007_199_254_740_992_u64)]
     pub version: ModelVersion,
     /// The share of the users, in percent.
+    #[schema(value_type = f64, exclusive_minimum = 0, maximum = 100)]
     pub percent: Percent,
 }
 

@@ -16,10 +16,13 @@ use contract::ids::EntityId;
 use contract::view::FeatureView;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::{Cell, Inputs, shown};
 use crate::http::lookup::{FeatureState, Found};
+use crate::http::openapi::Shape;
 use crate::http::problem::Problem;
+use crate::http::routes::Form;
 use crate::http::{App, body, json_response};
 
 /// The most bytes of a question: 10,000 of the longest ids, and names.
@@ -27,6 +30,7 @@ const QUESTION_BYTES_MAX: usize = 512 << 10;
 /// When nothing happened.
 const NEVER: &str = "1970-01-01T00:00:00Z";
 
+/// What is asked for.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Question {
@@ -37,33 +41,42 @@ struct Question {
     full_feature_names: bool,
 }
 
-#[derive(Serialize)]
-struct Answer {
+/// What comes back.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FeastAnswer)]
+pub struct Answer {
     metadata: Metadata,
     results: Vec<Column>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FeastMetadata)]
 struct Metadata {
     feature_names: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FeastColumn)]
 struct Column {
     values: Vec<Value>,
     statuses: Vec<FeatureState>,
     event_timestamps: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FeastFault)]
 struct Fault<'a> {
     status_code: u16,
     detail: String,
     error_type: &'a str,
 }
 
-/// Tells a fault as Feast's server does.
-pub fn fault(problem: &Problem) -> Response<Body> {
+/// The form of the faults of Feast's server.
+pub fn form() -> Form {
+    Form { tell: fault, shape: Shape::json::<Fault<'_>>() }
+}
+
+fn fault(problem: &Problem) -> Response<Body> {
     let (status, error_type, _) = problem.class();
     problem.respond(&Fault { status_code: status.as_u16(), detail: problem.detail(), error_type })
 }

@@ -13,12 +13,18 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::{Cell, Inputs, score};
 use crate::http::choice::Asked;
+use crate::http::openapi::Shape;
 use crate::http::problem::Problem;
+use crate::http::routes::Form;
 use crate::http::{App, body, json_response};
 use contract::view::FeatureView;
+
+/// The type of what is no JSON.
+pub const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The four ways to ask, of which one is taken.
 #[derive(Deserialize)]
@@ -42,19 +48,26 @@ struct Split {
     _index: Value,
 }
 
-#[derive(Serialize)]
-struct Answer {
+/// What comes back.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MlflowPredictions)]
+pub struct Answer {
     predictions: Vec<f64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = MlflowFault)]
 struct Fault<'a> {
     error_code: &'a str,
     message: String,
 }
 
-/// Tells a fault as MLflow does.
-pub fn fault(problem: &Problem) -> Response<Body> {
+/// The form of MLflow's faults.
+pub fn form() -> Form {
+    Form { tell: fault, shape: Shape::json::<Fault<'_>>() }
+}
+
+fn fault(problem: &Problem) -> Response<Body> {
     problem.respond(&Fault { error_code: problem.class().1, message: problem.detail() })
 }
 
@@ -81,7 +94,7 @@ pub async fn version() -> Response<Body> {
 fn text(text: &'static str, status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
     response
 }
 

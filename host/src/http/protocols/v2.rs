@@ -18,11 +18,14 @@ use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use contract::ids::ModelName;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use self::tensors::{Input, Output};
 use super::{Inputs, Scored, score};
 use crate::http::choice::{Asked, Choice};
+use crate::http::openapi::Shape;
 use crate::http::problem::Problem;
+use crate::http::routes::Form;
 use crate::http::{App, body, json_response};
 use crate::registry::{ModelStatus, VersionState, VersionStatus};
 
@@ -36,6 +39,7 @@ const DECISION: &str = "decision";
 /// The name, and the version where the path has one.
 type Named = Result<Path<Vec<String>>, PathRejection>;
 
+/// An inference that is asked for.
 #[derive(Deserialize)]
 struct Question {
     id: Option<String>,
@@ -51,6 +55,15 @@ struct Wanted {
     name: String,
     #[serde(default)]
     parameters: Parameters,
+}
+
+/// Which versions are listed.
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = RepositoryQuestion)]
+pub struct Which {
+    /// Whether only those that can answer.
+    #[serde(default)]
+    ready: bool,
 }
 
 /// What we know of the parameters that may stand in a request; others are for others.
@@ -123,12 +136,7 @@ pub async fn model_ready(State(app): State<Arc<App>>, named: Named) -> Result<Re
 
 /// Answers `POST /v2/repository/index`: every version, and whether it can answer.
 pub async fn index(State(app): State<Arc<App>>, request: Request) -> Result<Response<Body>, Problem> {
-    #[derive(Default, Deserialize)]
-    struct Question {
-        #[serde(default)]
-        ready: bool,
-    }
-    let question = body::object::<Question>(&app, request, 4 << 10, Problem::BadBody).await?;
+    let question = body::object::<Which>(&app, request, 4 << 10, Problem::BadBody).await?;
     let only_ready = question.unwrap_or_default().ready;
     let entry = |model: &ModelStatus, about: &VersionStatus| {
         let state = if serves(about) { "READY" } else { "UNAVAILABLE" };
@@ -156,7 +164,7 @@ pub async fn infer(State(app): State<Arc<App>>, named: Named, request: Request) 
     let (text, binary) = bytes.split_at(json_length);
     let question: Question = serde_json::from_slice(text).map_err(|error| Problem::BadBody(error.to_string()))?;
     let wanted = question.wanted()?;
-    let columns = tensors::columns(question.inputs, binary, app.limits.rows_max)?;
+    let columns = tensors::columns(question.inputs, binary, app.limits.rows_max, bytes.len())?;
     let inputs = match columns {
         tensors::Columns::Named(columns) => Inputs::from_columns(app.view, columns)?,
         tensors::Columns::Rows(rows) => Inputs::from_rows(app.view, rows)?,
@@ -224,7 +232,17 @@ fn asked(named: Named) -> Result<Asked, Problem> {
     Ok(Asked { model, version })
 }
 
-/// Tells a fault as the protocol has it.
-pub fn fault(problem: &Problem) -> Response<Body> {
-    problem.respond(&json!({"error": problem.detail()}))
+/// The form of the protocol's faults.
+pub fn form() -> Form {
+    Form { tell: fault, shape: Shape::json::<Fault>() }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = InferenceFault)]
+struct Fault {
+    error: String,
+}
+
+fn fault(problem: &Problem) -> Response<Body> {
+    problem.respond(&Fault { error: problem.detail() })
 }

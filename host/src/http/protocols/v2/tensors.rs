@@ -16,6 +16,7 @@ pub struct Input {
     name: String,
     shape: Vec<u64>,
     datatype: Datatype,
+    /// The values, row by row, flat or nested.
     data: Option<Value>,
     #[serde(default)]
     parameters: Parameters,
@@ -73,7 +74,12 @@ struct BinarySize {
 ///
 /// # Errors
 /// [`Problem`], which names the tensor and says what is wrong with it.
-pub fn columns(inputs: Vec<Input>, mut binary: &[u8], rows_max: usize) -> Result<Columns, Problem> {
+pub fn columns(
+    inputs: Vec<Input>,
+    mut binary: &[u8],
+    rows_max: usize,
+    rows_possible: usize,
+) -> Result<Columns, Problem> {
     if inputs.len() > TENSORS_MAX {
         return Err(Problem::BadBody(format!("there are more than {TENSORS_MAX} inputs")));
     }
@@ -87,6 +93,9 @@ pub fn columns(inputs: Vec<Input>, mut binary: &[u8], rows_max: usize) -> Result
         };
         if width == 0 {
             return Err(bad("there are no columns"));
+        }
+        if rows > rows_possible as u64 {
+            return Err(bad("the shape says more rows than the body has bytes"));
         }
         if rows > rows_max as u64 {
             return Err(Problem::TooManyRows { count: usize::try_from(rows).unwrap_or(usize::MAX), rows_max });
