@@ -8,7 +8,6 @@ Needs clients-requirements.txt; clients.sh installs all of it.
 import pathlib
 import re
 import subprocess
-import sys
 import tempfile
 
 import numpy
@@ -18,31 +17,10 @@ import tritonclient.http as triton
 from mlflow.pyfunc.scoring_server.client import ScoringServerClient
 from tritonclient.utils import InferenceServerException
 
-BINARIES = pathlib.Path(sys.argv[1]).resolve()
+from workshop import BINARIES, prepare, run
+
 FEATURES = ["nb_previous_loans", "avg_amount_loans_previous", "age", "years_on_the_job", "flag_own_car"]
 NOBODY = 999_999_999
-
-
-def run(folder, program, *words, codes=(0,)):
-    done = subprocess.run([BINARIES / program, *words], cwd=folder, capture_output=True, text=True)
-    assert done.returncode in codes, f"{program} {words}: {done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def prepare(folder):
-    """Trains and approves a small model; gives the options of a host for it."""
-    (folder / "modules" / "candidates").mkdir(parents=True)
-    for role, key in [("job", "job.pem"), ("approver", "ada.pem")]:
-        run(folder, "countersign", "keygen", "--role", role, "--out", key, "--modules", "modules")
-    run(folder, "feature-job", "sample", "--users", "300", "--seed", "3", "--out", "loans.csv")
-    run(folder, "feature-job", "features", "--input", "loans.csv", "--as-of", "2021-12-27", "--out", "features.parquet")
-    (folder / "few.toml").write_text("[cost]\nmodule_bytes_max = 1e9\n")
-    train = "train --features features.parquet --recipe forest --model credit-risk --key job.pem --gates few.toml --out modules/candidates"
-    run(folder, "feature-job", *train.split(), codes=(0, 4))
-    candidate = "modules/candidates/credit-risk-1.wasm"
-    approve = "approve --yes --key ada.pem --by Ada --reason test --modules modules"
-    run(folder, "countersign", *approve.split(), candidate)
-    return ["serve", "--insecure-loopback", "--modules", "modules", "--data", "data", "--listen", "127.0.0.1:0"]
 
 
 class Own:
@@ -188,8 +166,9 @@ def feast(host, own, users):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        options = prepare(folder)
-        process = subprocess.Popen([BINARIES / "countersign", *options], cwd=folder, stdout=subprocess.PIPE, text=True)
+        prepare(folder)
+        serve = "serve --insecure-loopback --modules modules --data data --listen 127.0.0.1:0"
+        process = subprocess.Popen([BINARIES / "countersign", *serve.split()], cwd=folder, stdout=subprocess.PIPE, text=True)
         try:
             host = process.stdout.readline().split()[-1]
             run(folder, "feature-job", "publish", "--features", "features.parquet", "--to", host)

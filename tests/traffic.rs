@@ -78,7 +78,7 @@ fn an_operator_decides_which_version_answers_whom() {
     // An order that cannot be carried out changes nothing, and says why.
     for (traffic, status, code) in [
         (r#"{"live":9}"#, 404, "unknown_version"),
-        (r#"{"live":1,"canary":{"version":1,"percent":5}}"#, 400, "bad_order"),
+        (r#"{"live":1,"canary":{"version":1,"percent":5}}"#, 409, "order_contradicts"),
         (r#"{"lively":1}"#, 400, "bad_order"),
     ] {
         let Answer { status: found, body } = host.put_traffic(traffic);

@@ -106,11 +106,7 @@ struct Whole(u64);
 
 impl<'de> Deserialize<'de> for Whole {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if deserializer.is_human_readable() {
-            deserializer.deserialize_any(Visit)
-        } else {
-            u64::deserialize(deserializer).map(Self)
-        }
+        deserializer.deserialize_u64(Visit)
     }
 }
 
@@ -330,6 +326,12 @@ mod tests {
         check("0", Some(0));
         check("5008804", Some(5_008_804));
         check("9223372036854775807", Some(i64::MAX as u64));
+        let read = |json: &str| serde_json::from_str::<EntityId>(json).ok().map(EntityId::get);
+        assert_eq!((read("8.0"), read("8"), read("9.007199254740992e15")), (Some(8), Some(8), Some(1 << 53)));
+        assert_eq!(
+            (read("8.5"), read("-1"), read("1e16"), read("\"8\""), read("1e400")),
+            (None, None, None, None, None)
+        );
         for bad in ["", "-1", "+1", "01", "1.0", "1e3", " 1", "9223372036854775808", "99999999999999999999", "abc"] {
             check(bad, None);
         }

@@ -18,7 +18,7 @@ use utoipa::openapi::path::{
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{
-    AdditionalProperties, ArrayBuilder, ArrayItems, KnownFormat, Object, ObjectBuilder, OneOfBuilder, Schema,
+    AdditionalProperties, AnyOfBuilder, ArrayBuilder, ArrayItems, KnownFormat, Object, ObjectBuilder, Schema,
     SchemaFormat, SchemaType, Type,
 };
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -115,6 +115,12 @@ fn object<'a, S: Into<RefOr<Schema>>>(properties: impl IntoIterator<Item = (&'a 
     properties.into_iter().fold(closed, |object, (name, schema)| object.property(name, schema).required(name))
 }
 
+/// An object with these properties, all of them needed; others may stand beside them.
+fn open_object<'a, S: Into<RefOr<Schema>>>(properties: impl IntoIterator<Item = (&'a str, S)>) -> ObjectBuilder {
+    let empty = ObjectBuilder::new().schema_type(Type::Object);
+    properties.into_iter().fold(empty, |object, (name, schema)| object.property(name, schema).required(name))
+}
+
 /// The one text that stands here.
 fn word(word: &str) -> ObjectBuilder {
     string().enum_values(Some([word]))
@@ -132,9 +138,9 @@ fn sequence(items: impl IntoIterator<Item = Schema>) -> ArrayBuilder {
     ArrayBuilder::new().prefix_items(items).items(ArrayItems::False).min_items(count).max_items(count)
 }
 
-/// One of these forms.
-fn one_of(forms: impl IntoIterator<Item = Schema>) -> Schema {
-    forms.into_iter().fold(OneOfBuilder::new(), OneOfBuilder::item).build().into()
+/// One of these forms; an empty list may be of several.
+fn any_of(forms: impl IntoIterator<Item = Schema>) -> Schema {
+    Schema::AnyOf(forms.into_iter().fold(AnyOfBuilder::new(), AnyOfBuilder::item).build())
 }
 
 /// The values of the features of the view, each with its name.
@@ -143,8 +149,23 @@ fn features() -> Vec<(&'static str, ObjectBuilder)> {
     features.iter().map(|feature| (feature.name.as_str(), feature_schema(feature))).collect()
 }
 
+/// The same, where flags may be true or false.
+fn loose_features() -> Vec<(&'static str, ObjectBuilder)> {
+    let features = &FeatureView::credit_risk().features;
+    let loose = features.iter().map(|feature| {
+        let mut kinds = vec![number_of(feature), Type::Boolean];
+        kinds.extend(feature.missing_allowed.then_some(Type::Null));
+        (feature.name.as_str(), feature_schema(feature).schema_type(SchemaType::Array(kinds)))
+    });
+    loose.collect()
+}
+
+fn number_of(feature: &Feature) -> Type {
+    if feature.kind == FeatureKind::Int { Type::Integer } else { Type::Number }
+}
+
 fn feature_schema(feature: &Feature) -> ObjectBuilder {
-    let number = if feature.kind == FeatureKind::Int { Type::Integer } else { Type::Number };
+    let number = number_of(feature);
     let kind = match feature.missing_allowed {
         true => SchemaType::Array(vec![number, Type::Null]),
         false => SchemaType::Type(number),
@@ -265,14 +286,17 @@ impl PartialSchema for FeastQuestion {
         let plain = view.features.iter().map(|feature| feature.name.to_string());
         let full = view.features.iter().map(|feature| format!("{}:{}", view.name, feature.name));
         let name = string().enum_values(Some(plain.chain(full).collect::<Vec<_>>()));
-        let entities: Schema = object([(view.entity.as_str(), list(UserId::schema()))]).build().into();
+        // Its clients send ids as texts too.
+        let id = integer(0, isize::MAX).schema_type(SchemaType::Array(vec![Type::Integer, Type::String]));
+        let ids = list(Schema::from(id.pattern(Some("^(0|[1-9][0-9]{0,17})$"))));
+        let entities: Schema = object([(view.entity.as_str(), ids)]).build().into();
         let form = |asked: (&str, Schema)| {
             object([asked, ("entities", entities.clone())])
                 .property("full_feature_names", Object::with_type(Type::Boolean))
                 .into()
         };
-        let names = list(name).min_items(Some(1)).unique_items(true).into();
-        one_of([form(("features", names)), form(("feature_service", word(view.name.as_str()).into()))]).into()
+        let names = list(name).into();
+        any_of([form(("features", names)), form(("feature_service", word(view.name.as_str()).into()))]).into()
     }
 }
 
@@ -284,22 +308,20 @@ pub struct MlflowQuestion;
 impl PartialSchema for MlflowQuestion {
     fn schema() -> RefOr<Schema> {
         let entity = FeatureView::credit_risk().entity.as_str();
-        let names: Vec<_> = features().into_iter().map(|(name, _)| name).collect();
-        let values = || features().into_iter().map(|(_, schema)| Schema::from(schema));
+        let names: Vec<_> = loose_features().into_iter().map(|(name, _)| name).collect();
+        let values = || loose_features().into_iter().map(|(_, schema)| Schema::from(schema));
         let users = || Schema::from(object([(entity, UserId::schema())]));
-        let rows = || Schema::from(object(features()));
+        let rows = || Schema::from(object(loose_features()));
         let split = |columns: &[&str], row: Schema| {
             let columns = sequence(columns.iter().map(|name| word(name).into()));
             Schema::from(object([("columns", Schema::from(columns)), ("data", list(row).into())]))
         };
         let splits = [split(&[entity], sequence([id_schema()]).into()), split(&names, sequence(values()).into())];
         let form = |name: &'static str, asked: Schema| Schema::from(object([(name, asked)]));
-        let records = |name| {
-            [form(name, list(users()).min_items(Some(1)).into()), form(name, list(rows()).min_items(Some(1)).into())]
-        };
+        let records = |name| [form(name, list(users()).into()), form(name, list(rows()).into())];
         let splits = splits.map(|split| form("dataframe_split", split));
         let all = [splits, records("dataframe_records"), records("instances"), records("inputs")];
-        one_of(all.into_iter().flatten()).into()
+        any_of(all.into_iter().flatten()).into()
     }
 }
 
@@ -322,18 +344,19 @@ impl PartialSchema for InferenceQuestion {
                 ("shape", shape.into()),
                 ("data", data),
             ];
-            Schema::from(object(properties))
+            Schema::from(open_object(properties))
         };
         let view = FeatureView::credit_risk();
-        let values = || features().into_iter().map(|(_, schema)| Schema::from(schema));
+        let values = || loose_features().into_iter().map(|(_, schema)| Schema::from(schema));
         let user = tensor(view.entity.as_str(), "INT64", &[1], sequence([id_schema()]).into());
         let row = tensor("features", "FP64", &[1, view.width() as i64], sequence(values()).into());
-        let columns =
-            features().into_iter().map(|(name, value)| tensor(name, "FP64", &[1], sequence([value.into()]).into()));
-        let inputs = one_of([sequence([user]).into(), sequence([row]).into(), sequence(columns).into()]);
-        let output = object([("name", string().enum_values(Some(["probability", "decision"])))]);
-        object([("inputs", inputs)])
-            .property("id", string())
+        let columns = loose_features()
+            .into_iter()
+            .map(|(name, value)| tensor(name, "FP64", &[1], sequence([value.into()]).into()));
+        let inputs = any_of([sequence([user]).into(), sequence([row]).into(), sequence(columns).into()]);
+        let output = open_object([("name", string().enum_values(Some(["probability", "decision"])))]);
+        open_object([("inputs", inputs)])
+            .property("id", string().schema_type(SchemaType::Array(vec![Type::String, Type::Null])))
             .property("outputs", list(Schema::from(output)))
             .description(Some("Shown for one user or row; more go the same way."))
             .build()

@@ -223,7 +223,7 @@ impl Problem {
             Self::FeaturesTooOld { .. } => (S::CONFLICT, "features_too_old", "the features are too old"),
             Self::BadBody(_) => (S::BAD_REQUEST, "bad_body", "the body cannot be read"),
             Self::BadRow { .. } => (S::BAD_REQUEST, "bad_features", "not the features of the view"),
-            Self::TooManyRows { .. } => (S::PAYLOAD_TOO_LARGE, "too_many_rows", "too many rows"),
+            Self::TooManyRows { .. } => (S::BAD_REQUEST, "too_many_rows", "too many rows"),
             Self::BatchesBusy => (S::SERVICE_UNAVAILABLE, "batches_busy", "too many batches"),
             Self::Order(refused) => order_class(refused),
             Self::BadOrder(_) => (S::BAD_REQUEST, "bad_order", "not an order"),
@@ -344,7 +344,7 @@ fn order_class(refused: &OrderRefused) -> (StatusCode, &'static str, &'static st
         OrderRefused::UnknownModel(_) => (S::NOT_FOUND, "unknown_model", "unknown model"),
         OrderRefused::UnknownVersion(_) => (S::NOT_FOUND, "unknown_version", "unknown version"),
         OrderRefused::Unusable { .. } => (S::CONFLICT, "version_unusable", "the version cannot serve"),
-        OrderRefused::Contradiction(_) => (S::BAD_REQUEST, "bad_order", "not an order"),
+        OrderRefused::Contradiction(_) => (S::CONFLICT, "order_contradicts", "the order contradicts itself"),
         OrderRefused::NothingBefore(_) | OrderRefused::NothingLive => {
             (S::CONFLICT, "nothing_to_roll_back_to", "nothing to roll back to")
         }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use contract::ids::EntityId;
 use contract::record::row_of;
-use contract::view::FeatureView;
+use contract::view::{Feature, FeatureView};
 use serde_json::Value;
 
 use super::App;
@@ -29,6 +29,8 @@ use super::problem::Problem;
 pub enum Cell {
     /// Nothing.
     Missing,
+    /// True or false, as flags may be.
+    Truth(bool),
     /// A whole number, as ids are.
     Integer(i64),
     /// Any other number.
@@ -60,7 +62,7 @@ impl Cell {
     pub fn from_json(value: &Value) -> Result<Self, Problem> {
         match value {
             Value::Null => Ok(Self::Missing),
-            Value::Bool(truth) => Ok(Self::Integer(i64::from(*truth))),
+            Value::Bool(truth) => Ok(Self::Truth(*truth)),
             Value::Number(number) => match (number.as_i64(), number.as_f64()) {
                 (Some(integer), _) => Ok(Self::Integer(integer)),
                 (None, Some(float)) => Ok(Self::Float(float)),
@@ -73,6 +75,7 @@ impl Cell {
     fn feature(self) -> Option<f64> {
         match self {
             Self::Missing => None,
+            Self::Truth(truth) => Some(f64::from(u8::from(truth))),
             Self::Integer(integer) => Some(integer as f64),
             // A client that knows no null sends NaN.
             Self::Float(float) => Some(float).filter(|float| !float.is_nan()),
@@ -108,7 +111,9 @@ impl Inputs {
             let length = cells.len();
             return Err(Problem::BadBody(format!("`{}` has {length} values, others {count}", shown(name))));
         }
-        if columns.is_empty() {
+        // Where there are rows, each says better what it lacks.
+        let named = |feature: &Feature| columns.iter().any(|(name, _)| name == feature.name.as_str());
+        if columns.is_empty() || count == 0 && !(view.features.iter().all(named) && columns.len() == view.width()) {
             return Err(Problem::BadBody(asks_for(view)));
         }
         let mut rows = Vec::with_capacity(count * view.width());
@@ -207,7 +212,14 @@ mod tests {
         let user = |id: u64| EntityId::try_from(id).expect("an id");
         let fine = ids(&[Cell::Integer(7), Cell::Float(8.0), Cell::Integer(i64::MAX)]).expect("ids");
         assert_eq!(fine, Inputs::Users(vec![user(7), user(8), user(i64::MAX as u64)]));
-        for bad in [Cell::Missing, Cell::Integer(-1), Cell::Float(0.5), Cell::Float(1e18), Cell::Float(f64::NAN)] {
+        for bad in [
+            Cell::Missing,
+            Cell::Truth(true),
+            Cell::Integer(-1),
+            Cell::Float(0.5),
+            Cell::Float(1e18),
+            Cell::Float(f64::NAN),
+        ] {
             assert!(matches!(ids(&[bad]), Err(Problem::BadBody(_))), "{bad:?}");
         }
     }

@@ -5,6 +5,7 @@ mod answers;
 mod connections;
 mod house;
 mod ingest;
+mod openapi;
 mod predictions;
 mod protocols;
 mod traffic;

@@ -93,7 +93,7 @@ fn a_question_that_is_none_says_why() {
     {
         house.ask(PATH, body).is_problem(400, "bad_body");
     }
-    house.ask(PATH, &question(0..101)).is_problem(413, "too_many_rows");
+    house.ask(PATH, &question(0..101)).is_problem(400, "too_many_rows");
     assert_eq!(house.ask(PATH, &question(0..100)).status, 200);
     house.ask(PATH, &" ".repeat(300 << 10)).is_problem(413, "body_too_large");
     house.order("POST", PATH, "content-type: text/csv\r\n", "1,2").is_problem(415, "unsupported_media_type");
@@ -175,7 +175,7 @@ fn features_in_the_request_are_scored_as_they_are() {
     with("age", json!("33")).is_problem(400, "bad_body");
     house.ask(SCORE_PATH, r#"{"rows":[{"age":33}]}"#).is_problem(400, "bad_features");
     house.ask(SCORE_PATH, r#"{"rows":{"age":33}}"#).is_problem(400, "bad_body");
-    house.ask(SCORE_PATH, &json!({ "rows": vec![row(1); 301] }).to_string()).is_problem(413, "too_many_rows");
+    house.ask(SCORE_PATH, &json!({ "rows": vec![row(1); 301] }).to_string()).is_problem(400, "too_many_rows");
     house.ask(&format!("{SCORE_PATH}?version=9"), r#"{"rows":[]}"#).is_problem(404, "unknown_version");
     house.ask(&format!("{SCORE_PATH}?model=credit-risk"), r#"{"rows":[]}"#).is_problem(400, "bad_request");
     house.ask("/v1/models/other/score", r#"{"rows":[]}"#).is_problem(404, "unknown_model");

@@ -103,7 +103,7 @@ pub fn columns(
         let values = usize::try_from(rows.saturating_mul(width)).ok().filter(|_| width <= TENSORS_MAX as u64);
         let values = values.ok_or_else(|| bad("the shape has too many columns"))?;
         let cells = match (&input.data, input.parameters.binary_data_size) {
-            (Some(data), None) => {
+            (Some(data), None) if data.is_array() => {
                 let mut cells = Vec::with_capacity(values);
                 flatten(data, values, &mut cells)?;
                 cells
