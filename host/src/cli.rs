@@ -6,7 +6,7 @@ use crate::access::TokensArgs;
 use crate::approver::{
     ApproveArgs, ExportOmsArgs, InspectArgs, KeygenArgs, KeysArgs, RejectArgs, ReviewArgs, VerifyArgs,
 };
-use crate::config::ServeArgs;
+use crate::config::{ConfigArgs, ServeArgs};
 
 /// Serves features and predictions by user id, from models that a human has countersigned
 #[derive(Debug, Parser)]
@@ -20,6 +20,8 @@ pub struct Cli {
 enum Verb {
     /// Serve features and predictions, and swap in approved models while running
     Serve(ServeArgs),
+    /// Show the bounds that `serve` keeps, with their reasons
+    Config(ConfigArgs),
     /// Make a signing key and enrol its public half in the trust policy
     Keygen(KeygenArgs),
     /// Show and change whose keys count in the trust policy
@@ -49,6 +51,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.verb {
             Verb::Serve(args) => args.run(),
+            Verb::Config(args) => args.run(),
             Verb::Keygen(args) => args.run(),
             Verb::Keys(args) => args.run(),
             Verb::Tokens(args) => args.run(),

@@ -1,11 +1,15 @@
 //! What `countersign serve` is told: flags, then environment, checked whole before anything is opened.
 
+mod limits;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use contract::ids::ModelName;
+
+pub use limits::{Limits, SettingsError};
 
 use crate::mirror::{Mirror, Place, PlaceError};
 use crate::registry::FailureLimits;
@@ -62,9 +66,13 @@ pub struct ServeArgs {
     /// Days after which a user's features are too old to be predicted from [default: they do not age]
     #[arg(long, value_name = "DAYS", env = "COUNTERSIGN_FEATURES_AGE_MAX_DAYS")]
     pub features_age_max_days: Option<u32>,
-    /// Most milliseconds that requests under way get to finish after SIGTERM; a second signal ends at once
-    #[arg(long, value_name = "MS", default_value_t = 20_000, env = "COUNTERSIGN_DRAIN_MS")]
-    pub drain_ms: u64,
+    /// File of bounds, as `countersign config` prints it [default: the bounds that it prints]
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Most milliseconds that requests under way get to finish after SIGTERM; a second signal ends at once [default: the
+    /// `drain_ms` of --config]
+    #[arg(long, value_name = "MS", env = "COUNTERSIGN_DRAIN_MS")]
+    pub drain_ms: Option<u64>,
 }
 
 /// A checked configuration.
@@ -107,55 +115,6 @@ pub enum Callers {
     Insecure,
     /// Nobody comes in.
     Nobody,
-}
-
-/// The bounds of the HTTP side.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Most bytes of a request's body: 10,000 records of the present view take 3 MB.
-    pub body_bytes_max: usize,
-    /// Most records of one batch: a batch is checked and held in memory whole.
-    pub records_max: usize,
-    /// Most bytes of all bodies in memory at a time, sent or in work: eight of the largest. More are told to wait.
-    pub bodies_bytes_max: usize,
-    /// Most batches in work at a time, each in memory as records too. More are told to wait.
-    pub writes_max: usize,
-    /// Most connections at a time; well below the usual 1,024 open files of a process.
-    pub connections_max: usize,
-    /// Most users or rows that one request asks about: a few milliseconds of work, 5 MB of answer.
-    pub rows_max: usize,
-    /// Most requests about many rows that wait for the batch threads. More are told to come again.
-    pub batches_max: usize,
-    /// How old a user's features may be, where that is bounded.
-    pub features_age_max: Option<Duration>,
-    /// Longest wait for a request's head, and the longest a connection may idle between requests.
-    pub head: Duration,
-    /// Longest wait for a whole body: 8 MiB at 280 kB/s.
-    pub body: Duration,
-    /// Longest wait for a client that does not read its answer.
-    pub write_stall: Duration,
-    /// Longest wait for requests under way when the host is told to stop: what stops it kills it after 30 seconds, by
-    /// custom, and the last flush of the store must come before.
-    pub drain: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body_bytes_max: 8 << 20,
-            bodies_bytes_max: 64 << 20,
-            records_max: 10_000,
-            writes_max: 8,
-            connections_max: 512,
-            rows_max: 10_000,
-            batches_max: 64,
-            features_age_max: None,
-            head: Duration::from_secs(15),
-            body: Duration::from_secs(30),
-            write_stall: Duration::from_secs(15),
-            drain: Duration::from_secs(20),
-        }
-    }
 }
 
 /// Why a configuration is refused; the message names the flag.
@@ -218,9 +177,37 @@ pub enum ConfigError {
         /// The path refused.
         path: PathBuf,
     },
+    /// A file of bounds cannot be followed.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// Something that is no folder stands where the data belong.
     #[error("--data {0}: this is no folder")]
     DataInTheWay(PathBuf),
+}
+
+/// The flags of `countersign config`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  countersign config > limits.toml      (then change what you need, and leave the rest out)
+  countersign serve --config limits.toml --tokens tokens.toml --modules modules --data data")]
+pub struct ConfigArgs {
+    /// File of bounds, to be checked and shown with what it leaves out
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// Prints the bounds that hold.
+    ///
+    /// # Errors
+    /// [`ConfigError`], where the file cannot be followed.
+    pub fn run(self) -> anyhow::Result<()> {
+        let limits = self.config.as_deref().map(Limits::load).transpose().map_err(ConfigError::from)?;
+        say!("# The bounds of `countersign serve`, for --config. Times are in milliseconds.\n");
+        say!("{}", limits.unwrap_or_default().document().trim_end());
+        Ok(())
+    }
 }
 
 impl Config {
@@ -239,6 +226,7 @@ impl Config {
             poll_ms,
             failures_percent,
             features_age_max_days,
+            config,
             drain_ms,
             ..
         } = args;
@@ -259,7 +247,10 @@ impl Config {
         let store = place(&modules)?;
         let poll_ms = poll_ms.unwrap_or(if store.is_some() { STORE_POLL_MS } else { POLL_MS });
         let poll = checked_time("--poll-ms", poll_ms, 10, 3_600_000)?;
-        let drain = checked_time("--drain-ms", drain_ms, 0, 600_000)?;
+        let mut limits = config.as_deref().map(Limits::load).transpose()?.unwrap_or_default();
+        if let Some(drain_ms) = drain_ms {
+            limits.drain = checked_time("--drain-ms", drain_ms, 0, 600_000)?;
+        }
         if !(0.0..=100.0).contains(&failures_percent) {
             return Err(ConfigError::Percent { flag: "--failures-percent", value: failures_percent });
         }
@@ -278,8 +269,7 @@ impl Config {
         if data.exists() && !data.is_dir() {
             return Err(ConfigError::DataInTheWay(data));
         }
-        let features_age_max = features_age_max_days.map(|days| Duration::from_secs(u64::from(days) * DAY_S));
-        let limits = Limits { drain, features_age_max, ..Limits::default() };
+        limits.features_age_max = features_age_max_days.map(|days| Duration::from_secs(u64::from(days) * DAY_S));
         let failures = FailureLimits { share_max: failures_percent / 100.0, ..FailureLimits::default() };
         Ok(Self {
             modules,
@@ -349,7 +339,8 @@ mod tests {
             new_ledger: false,
             failures_percent: 5.0,
             features_age_max_days: None,
-            drain_ms: 20_000,
+            config: None,
+            drain_ms: None,
         };
         (dir, args)
     }
@@ -394,7 +385,7 @@ mod tests {
             args.tokens = Some(args.modules.join("trust.toml"));
         });
         check("--poll-ms 0", &|args| args.poll_ms = Some(0));
-        check("--drain-ms 600001", &|args| args.drain_ms = 600_001);
+        check("--drain-ms 600001", &|args| args.drain_ms = Some(600_001));
         check("--failures-percent NaN", &|args| args.failures_percent = f64::NAN);
         check("--failures-percent 101", &|args| args.failures_percent = 101.0);
         check("--modules", &|args| args.modules = args.modules.join("nowhere"));
@@ -402,6 +393,7 @@ mod tests {
         check("--modules s3://...@bucket", &|args| args.modules = "s3://key:secret@bucket".into());
         check("--trust is needed", &|args| args.modules = "s3://bucket/credit".into());
         check("--trust", &|args| args.trust = Some(args.modules.join("nowhere")));
+        check("--config", &|args| args.config = Some(args.modules.join("nowhere")));
         check("--data", &|args| args.data = args.modules.join("trust.toml"));
     }
 }

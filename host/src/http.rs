@@ -2,7 +2,7 @@
 //!
 //! Read in this order: the [`routes`], [`users`] (what most requests are), [`predictions`] and [`score`] (many rows at
 //! once), [`protocols`] (what other clients speak), [`ingest`], [`models`], [`traffic`], [`health`], [`metrics`], what describes them ([`openapi`]), then what all share: [`choice`] (which version answers),
-//! [`lookup`] (a user's features), [`batch`] (threads for many rows), [`problem`] (every error), [`body`] (bounded reading),
+//! [`lookup`] (a user's features), [`batch`] (threads for many rows), [`problem`] (every error), [`body`] (bounded reading), `rates` (how often),
 //! [`observe`] (who comes in, counting, panics) [`server`] (connections and their end) and [`tls`].
 
 pub mod batch;
@@ -18,6 +18,7 @@ pub mod openapi;
 pub mod predictions;
 pub mod problem;
 pub mod protocols;
+mod rates;
 pub mod routes;
 pub mod score;
 pub mod server;
@@ -44,6 +45,7 @@ use self::metrics::Metrics;
 use self::models::Models;
 use self::observe::{Path, observed};
 use self::problem::Problem;
+use self::rates::Rates;
 use self::routes::{Route, routes};
 use crate::access::{Access, Gate, Role};
 use crate::config::Limits;
@@ -67,6 +69,10 @@ pub struct App {
     pub writes: Arc<Semaphore>,
     /// A permit for each byte of the bodies that may be in memory.
     pub bodies: Arc<Semaphore>,
+    /// A permit for each request that may be in work.
+    pub requests: Arc<Semaphore>,
+    /// The bound on each client's requests, where there is one.
+    pub rates: Option<Rates>,
     /// The threads for many rows at once.
     pub batches: Batches,
     /// The bounds.
@@ -87,9 +93,24 @@ impl App {
     ) -> io::Result<Arc<Self>> {
         let writes = Arc::new(Semaphore::new(limits.writes_max));
         let bodies = Arc::new(Semaphore::new(limits.bodies_bytes_max.min(Semaphore::MAX_PERMITS)));
+        let requests = Arc::new(Semaphore::new(limits.requests_max));
+        let rates = Rates::new(limits.client_requests_per_second);
         let view_digest = view.digest();
         let (metrics, batches) = (Metrics::new(), Batches::start(limits.batches_max)?);
-        Ok(Arc::new(Self { store, models, gate, view, view_digest, metrics, writes, bodies, batches, limits }))
+        Ok(Arc::new(Self {
+            store,
+            models,
+            gate,
+            view,
+            view_digest,
+            metrics,
+            writes,
+            bodies,
+            requests,
+            rates,
+            batches,
+            limits,
+        }))
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use contract::view::FeatureView;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
@@ -25,6 +26,8 @@ use crate::mirror::{Mirror, MirrorLimits};
 use crate::registry::{Registry, RegistryConfig};
 use crate::store::Store;
 
+/// The open files of a host beside its connections: the store's, the registry's, the runtime's.
+const OPEN_FILES_BESIDE: u64 = 128;
 /// The variable that chooses what is logged, such as `debug` or `host::http=debug`.
 const LOG_VARIABLE: &str = "COUNTERSIGN_LOG";
 
@@ -42,6 +45,7 @@ impl ServeArgs {
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
+    raise_open_files(config.limits.connections_max);
     // Before anything is opened: a signal that comes early is obeyed as soon as serving would begin.
     let stop = stop_signal().context("cannot listen for signals")?;
     let side = if config.admin_listen.is_some() { Side::WithoutOrders } else { Side::Whole };
@@ -87,6 +91,20 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     store.flush().context("the last flush of the store")?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Asks the system for as many open files as it gives: each connection is one, and its usual bound of 1,024 is another time's.
+fn raise_open_files(connections_max: usize) {
+    let bound = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: bound.maximum, ..bound }) {
+        tracing::warn!(%error, "the bound on open files could not be raised");
+    }
+    let needed = connections_max as u64 + OPEN_FILES_BESIDE;
+    if let Some(open) = getrlimit(Resource::Nofile).current.filter(|open| *open < needed) {
+        tracing::warn!(
+            "the system allows {open} open files, and connections_max = {connections_max} takes {needed}: raise the one (ulimit -n) or lower the other"
+        );
+    }
 }
 
 /// Opens the file of tokens, and follows it.

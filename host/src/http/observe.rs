@@ -15,10 +15,13 @@ use axum::http::{Method, Response};
 use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 use axum::routing::MethodRouter;
+use tokio::sync::SemaphorePermit;
 
 use super::App;
 use super::problem::Problem;
+use super::rates::Client;
 use super::routes::Form;
+use super::server::Peer;
 use crate::access::Access;
 
 /// What holds for a path.
@@ -40,7 +43,7 @@ pub fn observed(path: Path, app: &Arc<App>, methods: MethodRouter<Arc<App>>) -> 
         async move {
             let start = Instant::now();
             let response = match path.admitted(&app, request) {
-                Ok(request) => caught(request, next).await,
+                Ok((request, _place)) => caught(request, next).await,
                 Err(problem) => problem.into_response(),
             };
             let response = path.told(response);
@@ -51,17 +54,31 @@ pub fn observed(path: Path, app: &Arc<App>, methods: MethodRouter<Arc<App>>) -> 
 }
 
 impl Path {
-    /// Lets a request in, with whose token it carries.
-    fn admitted(&self, app: &App, mut request: Request) -> Result<Request, Problem> {
+    /// Lets a request in, with whose token it carries, and gives it a place.
+    fn admitted<'a>(
+        &self,
+        app: &'a App,
+        mut request: Request,
+    ) -> Result<(Request, Option<SemaphorePermit<'a>>), Problem> {
         let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
-        // A method that the path does not take is told so, whoever asks.
-        if let Some((_, access)) = self.methods.iter().find(|(taken, _)| taken == method) {
-            let authorization = request.headers().get(AUTHORIZATION);
-            if let Some(principal) = app.gate.admit(*access, authorization.map(|value| value.as_bytes()))? {
-                request.extensions_mut().insert(principal);
+        let access = self.methods.iter().find(|(taken, _)| taken == method).map(|(_, access)| *access);
+        // A method that the path does not take is told so, whoever asks; and health is told whatever else is asked for.
+        let Some(access) = access.filter(|access| *access != Access::Health) else { return Ok((request, None)) };
+        let authorization = request.headers().get(AUTHORIZATION);
+        let principal = app.gate.admit(access, authorization.map(|value| value.as_bytes()))?;
+        if let Some(rates) = &app.rates {
+            let peer = || request.extensions().get::<Peer>().map(|peer| Client::Address(peer.0.ip()));
+            let client = principal.as_ref().map(|principal| Client::Token(principal.sha256)).or_else(peer);
+            if let Some(client) = client {
+                rates.count(client).map_err(|wait| Problem::TooFast { wait })?;
             }
         }
-        Ok(request)
+        let requests_max = app.limits.requests_max;
+        let place = app.requests.try_acquire().map_err(|_| Problem::RequestsBusy { requests_max })?;
+        if let Some(principal) = principal {
+            request.extensions_mut().insert(principal);
+        }
+        Ok((request, Some(place)))
     }
 
     /// Tells a fault in the form of this path.

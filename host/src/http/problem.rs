@@ -5,6 +5,7 @@
 //! as `application/problem+json`. The code is stable; title and detail are for people. Causes stay in the log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -108,6 +109,18 @@ pub enum Problem {
     /// The threads for batches are busy.
     #[error("too many batches are waiting already: send this one again in a second")]
     BatchesBusy,
+    /// As many requests are in work as may be.
+    #[error("{requests_max} requests are in work already: send this one again in a second")]
+    RequestsBusy {
+        /// The bound.
+        requests_max: usize,
+    },
+    /// The client sends more than it may.
+    #[error("this client sends more requests than it may: send this one again in {} ms", .wait.as_millis().max(1))]
+    TooFast {
+        /// How long to wait.
+        wait: Duration,
+    },
     /// Several models are live, and none is the default.
     #[error("several models are live: name one with ?model=")]
     ModelNeeded,
@@ -224,6 +237,8 @@ impl Problem {
             Self::BadBody(_) => (S::BAD_REQUEST, "bad_body", "the body cannot be read"),
             Self::BadRow { .. } => (S::BAD_REQUEST, "bad_features", "not the features of the view"),
             Self::TooManyRows { .. } => (S::BAD_REQUEST, "too_many_rows", "too many rows"),
+            Self::RequestsBusy { .. } => (S::SERVICE_UNAVAILABLE, "requests_busy", "too many requests in work"),
+            Self::TooFast { .. } => (S::TOO_MANY_REQUESTS, "too_fast", "too many requests of this client"),
             Self::BatchesBusy => (S::SERVICE_UNAVAILABLE, "batches_busy", "too many batches"),
             Self::Order(refused) => order_class(refused),
             Self::BadOrder(_) => (S::BAD_REQUEST, "bad_order", "not an order"),
@@ -299,7 +314,9 @@ impl Problem {
     /// Gives after how many seconds it is worth trying again, where time alone helps.
     fn retry_after_s(&self) -> Option<u32> {
         match self {
-            Self::WritesBusy { .. } | Self::BodiesBusy | Self::BatchesBusy | Self::ConnectionsBusy { .. } => Some(1),
+            Self::WritesBusy { .. } | Self::BodiesBusy | Self::BatchesBusy => Some(1),
+            Self::ConnectionsBusy { .. } | Self::RequestsBusy { .. } => Some(1),
+            Self::TooFast { wait } => Some(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)),
             Self::NoLiveModel(_) => Some(5),
             Self::Order(OrderRefused::Busy) => Some(1),
             _ => None,

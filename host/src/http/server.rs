@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::problem::Problem;
-use super::stall::StallBound;
+use super::stall::{Busy, StallBound};
 use super::{App, Side, router};
 use crate::config::Limits;
 
@@ -32,6 +33,10 @@ const REFUSALS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 32 << 10;
 /// The pause after a failed accept: the usual cause is too many open files, and only time helps.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// From where a connection comes.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
 
 /// A port, and what is served there.
 pub struct Entrance {
@@ -100,7 +105,7 @@ impl Door {
                 // It can only fail, when the sender is dropped: that is the sign to stop.
                 _ = self.stopped.changed() => break,
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => self.admit(stream, &mut connections),
+                    Ok((stream, peer)) => self.admit(stream, Peer(peer), &mut connections),
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
                         sleep(ACCEPT_PAUSE).await;
@@ -123,23 +128,24 @@ impl Door {
         }
     }
 
-    fn admit(&self, stream: TcpStream, connections: &mut JoinSet<()>) {
+    fn admit(&self, stream: TcpStream, peer: Peer, connections: &mut JoinSet<()>) {
         // Answers are small and written whole; waiting to fill a packet would only add to the latency.
         let _ = stream.set_nodelay(true);
         if let Ok(place) = Arc::clone(&self.rooms.places).try_acquire_owned() {
-            self.open(stream, TowerToHyperService::new(self.router.clone()), true, place, connections);
+            self.open(stream, peer, TowerToHyperService::new(self.router.clone()), true, place, connections);
         } else if let Ok(place) = Arc::clone(&self.rooms.refusals).try_acquire_owned() {
             let connections_max = self.limits.connections_max;
             let refuse = service_fn(move |_: Request<Incoming>| async move {
                 Ok::<_, Infallible>(Problem::ConnectionsBusy { connections_max }.plainly())
             });
-            self.open(stream, refuse, false, place, connections);
+            self.open(stream, peer, refuse, false, place, connections);
         }
     }
 
     fn open<S>(
         &self,
         stream: TcpStream,
+        peer: Peer,
         service: S,
         keep_alive: bool,
         place: OwnedSemaphorePermit,
@@ -147,11 +153,23 @@ impl Door {
     ) where
         S: HttpService<Incoming, ResBody = Body, Error = Infallible> + Send + 'static,
         S: hyper::service::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
-        <S as HttpService<Incoming>>::Future: Send,
+        <S as hyper::service::Service<Request<Incoming>>>::Future: Send,
     {
         let (limits, stopped, tls) = (self.limits.clone(), self.stopped.clone(), self.tls.clone());
         connections.spawn(async move {
-            let stream = StallBound::new(stream, limits.write_stall);
+            let busy = Busy::default();
+            let stream = StallBound::new(stream, limits.write_stall, limits.head, busy.clone());
+            // From here to its answer a request is in work, and no head is waited for.
+            let service = service_fn(move |mut request: Request<Incoming>| {
+                busy.set(true);
+                request.extensions_mut().insert(peer);
+                let (busy, answer) = (busy.clone(), service.call(request));
+                async move {
+                    let answer = answer.await;
+                    busy.set(false);
+                    answer
+                }
+            });
             match tls {
                 None => connection(stream, service, keep_alive, limits, stopped).await,
                 Some(tls) => match timeout(limits.head, tls.accept(stream)).await {
@@ -174,7 +192,7 @@ where
 {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
+        .header_read_timeout(limits.idle)
         .max_buf_size(HEAD_BYTES_MAX)
         .keep_alive(keep_alive)
         .serve_connection(TokioIo::new(stream), service);

@@ -1,7 +1,11 @@
-//! A stream that gives up on a client that does not read: hyper bounds the wait for a request, but not for a write.
+//! A stream that gives up on clients that only hold their place: those who do not read their answer, and those who do not finish
+//! the head of their request. hyper bounds the wait for a head together with the time between requests, of which the one
+//! should be short and the other long, and bounds no write.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -9,18 +13,34 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// A TCP stream whose writes fail when they stall.
+/// Whether a request is in work, or its connection waits for the next one.
+#[derive(Clone, Default)]
+pub struct Busy(Arc<AtomicBool>);
+
+impl Busy {
+    /// Says which.
+    pub fn set(&self, busy: bool) {
+        self.0.store(busy, Ordering::Relaxed);
+    }
+}
+
+/// A TCP stream that fails where its client stalls.
 pub struct StallBound {
     stream: TcpStream,
     stall_max: Duration,
+    head_max: Duration,
+    busy: Busy,
     /// Runs from the first write that had to wait until one gets through.
     alarm: Option<Pin<Box<Sleep>>>,
+    /// Runs from the beginning, or from a request's first byte, until the request is in work.
+    head: Option<Pin<Box<Sleep>>>,
 }
 
 impl StallBound {
-    /// Bounds how long a write may wait for the client.
-    pub fn new(stream: TcpStream, stall_max: Duration) -> Self {
-        Self { stream, stall_max, alarm: None }
+    /// Bounds how long a write may wait for the client, and how long a head may take.
+    pub fn new(stream: TcpStream, stall_max: Duration, head_max: Duration, busy: Busy) -> Self {
+        let head = Some(Box::pin(sleep(head_max)));
+        Self { stream, stall_max, head_max, busy, alarm: None, head }
     }
 
     fn bounded<T>(
@@ -45,7 +65,18 @@ impl AsyncRead for StallBound {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let this = &mut *self;
+        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
+        if this.busy.0.load(Ordering::Relaxed) {
+            this.head = None;
+        } else if read.is_ready() {
+            let head_max = this.head_max;
+            this.head.get_or_insert_with(|| Box::pin(sleep(head_max)));
+        } else if let Some(head) = &mut this.head {
+            ready!(head.as_mut().poll(context));
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the head did not come in time")));
+        }
+        read
     }
 }
 

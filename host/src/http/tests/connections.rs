@@ -41,7 +41,8 @@ fn several_requests_share_a_connection() {
 
 #[test]
 fn a_slow_head_and_an_idle_connection_are_closed() {
-    let house = House::with(Limits { head: Duration::from_millis(200), ..Limits::default() });
+    let short = Duration::from_millis(200);
+    let house = House::with(Limits { head: short, idle: short, ..Limits::default() });
     for sent in [&b""[..], b"GET /health/li", b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"] {
         let mut stream = house.connect();
         stream.write_all(sent).expect("the server reads");
@@ -50,6 +51,78 @@ fn a_slow_head_and_an_idle_connection_are_closed() {
         stream.read_to_end(&mut rest).expect("the server closes");
         assert!(start.elapsed() < Duration::from_secs(10), "{sent:?}");
     }
+}
+
+#[test]
+fn a_connection_may_idle_longer_than_a_head_may_take() {
+    let house = House::with(Limits { head: Duration::from_millis(200), ..Limits::default() });
+    let mut stream = house.connect();
+    let request = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut answer = vec![0; 15];
+    for _ in 0..3 {
+        stream.write_all(request).expect("the server reads");
+        stream.read_exact(&mut answer).expect("an answer");
+        assert_eq!(answer, b"HTTP/1.1 200 OK");
+        let mut rest = [0; 4096];
+        let _ = stream.read(&mut rest).expect("the rest of it");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    stream.write_all(&request[..20]).expect("the server reads");
+    let start = Instant::now();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).expect("the server closes");
+    assert!(start.elapsed() < Duration::from_secs(10), "a head that is begun is to be finished");
+}
+
+#[test]
+fn slow_clients_keep_nobody_waiting() {
+    let house = House::with(Limits { head: Duration::from_millis(600), ..Limits::default() });
+    let mut slow: Vec<_> = (0..300).map(|_| house.connect()).collect();
+    for (number, stream) in slow.iter_mut().enumerate() {
+        stream.write_all(&b"GET /health/live HTT"[..number % 20]).expect("the server reads");
+    }
+    let start = Instant::now();
+    assert_eq!(house.get("/health/live").status, 200);
+    assert!(start.elapsed() < Duration::from_millis(500), "it waited for the slow ones");
+    for mut stream in slow {
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+        assert!(!rest.starts_with(b"HTTP/1.1 200"), "{rest:?}");
+    }
+    assert!(start.elapsed() < Duration::from_secs(10), "slow clients are still held");
+}
+
+#[test]
+fn requests_past_the_bound_are_told_so_and_health_is_not_counted() {
+    let house = House::with(Limits { requests_max: 1, ..Limits::default() });
+    let mut busy = house.connect();
+    let good = line(&record(1));
+    let head = format!(
+        "POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+        good.len()
+    );
+    busy.write_all(head.as_bytes()).expect("the server reads");
+    let mut go = [0; 25];
+    busy.read_exact(&mut go).expect("a go-ahead");
+    let refused = house.get("/v1/models");
+    refused.is_problem(503, "requests_busy");
+    assert!(refused.head.contains("retry-after: 1"), "{}", refused.head);
+    assert_eq!(house.get("/health/live").status, 200);
+    busy.write_all(good.as_bytes()).expect("the server still reads");
+    assert_eq!(Answer::read(&mut busy).status, 200);
+    assert_eq!(house.get("/v1/models").status, 200, "the place is free again");
+}
+
+#[test]
+fn a_client_that_asks_too_often_is_told_when_to_come_again() {
+    let house = House::with(Limits { client_requests_per_second: 2, ..Limits::default() });
+    let answers: Vec<_> = (0..4).map(|_| house.get("/v1/models")).collect();
+    assert_eq!([answers[0].status, answers[1].status], [200, 200]);
+    answers[3].is_problem(429, "too_fast");
+    assert!(answers[3].head.contains("retry-after: 1"), "{}", answers[3].head);
+    assert_eq!(house.get("/health/live").status, 200, "health is told whatever else is asked for");
+    std::thread::sleep(Duration::from_millis(1_100));
+    assert_eq!(house.get("/v1/models").status, 200);
 }
 
 #[test]
