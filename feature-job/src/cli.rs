@@ -11,6 +11,7 @@ mod validate;
 
 use clap::{Parser, Subcommand};
 
+use feature_job::predictions::PredictionsArgs;
 use feature_job::retrain::RetrainArgs;
 use feature_job::score::ScoreArgs;
 use feature_job::train::TrainArgs;
@@ -65,6 +66,8 @@ pub enum Command {
     Retrain(RetrainArgs),
     /// Score an offline store through a module
     Score(ScoreArgs),
+    /// Turn the predictions that a host logged into a Parquet file
+    Predictions(PredictionsArgs),
 }
 
 impl Command {
@@ -80,6 +83,7 @@ impl Command {
             Self::Run(args) => args.run(),
             Self::Retrain(args) => args.run(),
             Self::Score(args) => args.run(),
+            Self::Predictions(args) => args.run(),
         }
     }
 }

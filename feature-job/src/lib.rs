@@ -4,7 +4,7 @@
 //! [`features`] computes, [`offline`] reads the result back. [`sample`] makes loan files, [`publish`] sends the latest
 //! features of every user to a host, [`retrieve`] gives features as they were known at given times. [`train`] fits, judges and
 //! proves a model, [`compile`] makes it a component, [`score`] runs one over a whole store. [`gates`], [`drift`] and [`report`]
-//! are for whoever decides about a model; [`retrain`] decides whether a new one is due.
+//! are for whoever decides about a model; [`predictions`] reads back what a host logged; [`retrain`] decides whether a new one is due.
 
 pub mod answer;
 pub mod atomic;
@@ -18,6 +18,7 @@ pub mod gates;
 pub mod html;
 pub mod loans;
 pub mod offline;
+pub mod predictions;
 pub mod publish;
 pub mod quality;
 pub mod report;

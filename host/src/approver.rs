@@ -20,6 +20,7 @@ pub use export_oms::ExportOmsArgs;
 pub use inspect::InspectArgs;
 pub use keygen::KeygenArgs;
 pub use keys::KeysArgs;
+pub(crate) use registry::RegistryArgs;
 pub use reject::RejectArgs;
 pub use review::ReviewArgs;
 pub use verify::VerifyArgs;

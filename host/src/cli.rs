@@ -7,6 +7,7 @@ use crate::approver::{
     ApproveArgs, ExportOmsArgs, InspectArgs, KeygenArgs, KeysArgs, RejectArgs, ReviewArgs, VerifyArgs,
 };
 use crate::config::{ConfigArgs, ServeArgs};
+use crate::prediction_log::ReplayArgs;
 
 /// Serves features and predictions by user id, from models that a human has countersigned
 #[derive(Debug, Parser)]
@@ -22,6 +23,8 @@ enum Verb {
     Serve(ServeArgs),
     /// Show the bounds that `serve` keeps, with their reasons
     Config(ConfigArgs),
+    /// Score logged predictions again, and hold every bit against the log
+    Replay(ReplayArgs),
     /// Make a signing key and enrol its public half in the trust policy
     Keygen(KeygenArgs),
     /// Show and change whose keys count in the trust policy
@@ -52,6 +55,7 @@ impl Cli {
         match self.verb {
             Verb::Serve(args) => args.run(),
             Verb::Config(args) => args.run(),
+            Verb::Replay(args) => args.run(),
             Verb::Keygen(args) => args.run(),
             Verb::Keys(args) => args.run(),
             Verb::Tokens(args) => args.run(),

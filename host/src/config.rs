@@ -63,6 +63,12 @@ pub struct ServeArgs {
     /// Share of its last 200 calls, in percent, that a version may fail; past it the one before serves instead
     #[arg(long, value_name = "PERCENT", default_value_t = 5.0, env = "COUNTERSIGN_FAILURES_PERCENT")]
     pub failures_percent: f64,
+    /// Folder to log every prediction in, with what it was made from, as lines of JSON [default: none is logged]
+    #[arg(long, value_name = "DIR", env = "COUNTERSIGN_PREDICTION_LOG")]
+    pub prediction_log: Option<PathBuf>,
+    /// Refuse a prediction that cannot be logged, rather than answer it and count the loss
+    #[arg(long, requires = "prediction_log")]
+    pub prediction_log_required: bool,
     /// Days after which a user's features are too old to be predicted from [default: they do not age]
     #[arg(long, value_name = "DAYS", env = "COUNTERSIGN_FEATURES_AGE_MAX_DAYS")]
     pub features_age_max_days: Option<u32>,
@@ -102,6 +108,8 @@ pub struct Config {
     pub poll: Duration,
     /// From where on a version that fails is taken out of service.
     pub failures: FailureLimits,
+    /// The folder of the prediction log, where there is one, and whether it must be kept.
+    pub prediction_log: Option<(PathBuf, bool)>,
     /// The bounds of the HTTP side.
     pub limits: Limits,
 }
@@ -225,6 +233,8 @@ impl Config {
             insecure_loopback,
             poll_ms,
             failures_percent,
+            prediction_log,
+            prediction_log_required,
             features_age_max_days,
             config,
             drain_ms,
@@ -284,6 +294,7 @@ impl Config {
             callers,
             poll,
             failures,
+            prediction_log: prediction_log.map(|folder| (folder, prediction_log_required)),
             limits,
         })
     }
@@ -338,6 +349,8 @@ mod tests {
             default_model: None,
             new_ledger: false,
             failures_percent: 5.0,
+            prediction_log: None,
+            prediction_log_required: false,
             features_age_max_days: None,
             config: None,
             drain_ms: None,

@@ -3,12 +3,13 @@
 //! Read in this order: the [`routes`], [`users`] (what most requests are), [`predictions`] and [`score`] (many rows at
 //! once), [`protocols`] (what other clients speak), [`ingest`], [`models`], [`traffic`], [`health`], [`metrics`], what describes them ([`openapi`]), then what all share: [`choice`] (which version answers),
 //! [`lookup`] (a user's features), [`batch`] (threads for many rows), [`problem`] (every error), [`body`] (bounded reading), `rates` (how often),
-//! [`observe`] (who comes in, counting, panics) [`server`] (connections and their end) and [`tls`].
+//! [`observe`] (who comes in, counting, panics), [`identity`] (of requests) [`server`] (connections and their end) and [`tls`].
 
 pub mod batch;
 pub mod body;
 pub mod choice;
 pub mod health;
+pub mod identity;
 pub mod ingest;
 pub mod lookup;
 pub mod metrics;
@@ -49,6 +50,7 @@ use self::rates::Rates;
 use self::routes::{Route, routes};
 use crate::access::{Access, Gate, Role};
 use crate::config::Limits;
+use crate::prediction_log::PredictionLog;
 use crate::store::Store;
 
 /// What all requests share.
@@ -59,6 +61,8 @@ pub struct App {
     pub models: Arc<dyn Models>,
     /// Who may ask for what.
     pub gate: Gate,
+    /// The log of predictions, where one is kept.
+    pub log: Option<Arc<PredictionLog>>,
     /// The view that records are published in.
     pub view: &'static FeatureView,
     /// Its digest, computed once.
@@ -88,6 +92,7 @@ impl App {
         store: Arc<Store>,
         models: Arc<dyn Models>,
         gate: Gate,
+        log: Option<Arc<PredictionLog>>,
         view: &'static FeatureView,
         limits: Limits,
     ) -> io::Result<Arc<Self>> {
@@ -101,6 +106,7 @@ impl App {
             store,
             models,
             gate,
+            log,
             view,
             view_digest,
             metrics,

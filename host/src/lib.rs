@@ -1,7 +1,8 @@
 //! The host: keeps features, verifies and runs models, and answers by user id.
 //!
 //! Read in this order: what it is told ([`cli`], [`config`]), the story ([`serve`]), what it keeps ([`store`]), what runs
-//! ([`engine`], [`registry`], [`mirror`]), who may ask ([`access`]), and how it answers ([`http`]).
+//! ([`engine`], [`registry`], [`mirror`]), who may ask ([`access`]), how it answers ([`http`]),
+//! and what it remembers of that ([`prediction_log`]).
 
 /// Prints a line; where nobody reads any more (`countersign review .. | head`), it is let go.
 macro_rules! say {
@@ -19,6 +20,7 @@ pub mod engine;
 mod follow;
 pub mod http;
 pub mod mirror;
+pub mod prediction_log;
 pub mod registry;
 pub mod serve;
 pub mod store;

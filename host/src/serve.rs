@@ -23,6 +23,7 @@ use crate::http::server::{self, Entrance};
 use crate::http::tls::Certificates;
 use crate::http::{App, Side};
 use crate::mirror::{Mirror, MirrorLimits};
+use crate::prediction_log::{LogLimits, PredictionLog};
 use crate::registry::{Registry, RegistryConfig};
 use crate::store::Store;
 
@@ -75,7 +76,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!(users = store.len(), data = %data.display(), modules = %config.modules.display(), "opened");
 
     let models = models::Served::new(Arc::clone(&registry), engine, mirror.as_ref().map(Mirror::figures));
-    let app = App::new(Arc::clone(&store), Arc::new(models), gate, view, config.limits);
+    let log = prediction_log(&config)?;
+    let app = App::new(Arc::clone(&store), Arc::new(models), gate, log.clone(), view, config.limits);
     let app = app.context("cannot start the threads for batches")?;
     for (entrance, what) in entrances.iter().zip(["listening on", "orders on"]) {
         let address = entrance.listener.local_addr().context("the port has no address")?;
@@ -86,6 +88,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     }
     server::serve(entrances, app, stop).await;
 
+    if let Some(log) = log {
+        log.stop();
+    }
     drop(mirror);
     registry.shutdown();
     store.flush().context("the last flush of the store")?;
@@ -134,6 +139,18 @@ fn warn_of_exposure(callers: &Callers, address: SocketAddr, encrypted: bool) {
         }
         Callers::Tokens(_) | Callers::Insecure => {}
     }
+}
+
+/// Begins the log of predictions, where one is kept.
+fn prediction_log(config: &Config) -> anyhow::Result<Option<Arc<PredictionLog>>> {
+    let Some((folder, required)) = &config.prediction_log else { return Ok(None) };
+    let limits = LogLimits {
+        queue_max: config.limits.prediction_log_queue,
+        file_bytes: config.limits.prediction_log_file_bytes as u64,
+        files_max: config.limits.prediction_log_files,
+        required: *required,
+    };
+    Ok(Some(PredictionLog::open(folder, limits)?))
 }
 
 /// Opens a port.

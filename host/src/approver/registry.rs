@@ -37,12 +37,12 @@ impl RegistryArgs {
         }
     }
 
-    pub(super) fn policy(&self) -> anyhow::Result<TrustPolicy> {
+    pub(crate) fn policy(&self) -> anyhow::Result<TrustPolicy> {
         TrustPolicy::load(&self.trust_path())
             .context("name the trust policy with --trust, or its folder with --modules")
     }
 
-    pub(super) fn approved(&self) -> PathBuf {
+    pub(crate) fn approved(&self) -> PathBuf {
         self.modules.join("approved")
     }
 

@@ -153,6 +153,13 @@ limits! {
     /// Most requests a second of one token, or of one address where no tokens are asked for; 0 sets no bound. More are told when to come
     /// again (429). There is none by default: the host serves a few services of the same house, and `requests_max` protects it.
     client_requests_per_second as "client_requests_per_second": u32 = 0, 0, 1_000_000;
+    /// Most predictions that wait to be logged: a second or two of them, 20 MB. More are not logged, or not answered where the log is
+    /// required.
+    prediction_log_queue as "prediction_log_queue": usize = 65_536, 16, 10_000_000;
+    /// Bytes after which the next file of the prediction log begins: some 130,000 predictions.
+    prediction_log_file_bytes as "prediction_log_file_bytes": usize = 64 << 20, 1 << 10, 16 << 30;
+    /// Most files of the prediction log, the oldest gone first: 4 GiB with the bytes above. Copy them away before that, to keep them.
+    prediction_log_files as "prediction_log_files": usize = 64, 2, 1_000_000;
     /// Milliseconds from a connection's beginning, or from a request's first byte, to the end of the request's head. Longer is a
     /// client that holds a place and does nothing.
     head as "head_ms": Duration = 4_000, 100, 600_000;

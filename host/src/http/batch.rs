@@ -1,12 +1,16 @@
 //! Many rows at once: scored on threads of their own, so that a long run holds up no worker that others wait for.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::App;
+use super::identity::RequestId;
 use super::models::{Live, ScoreFault};
 use super::problem::Problem;
 use crate::engine::{BatchPool, CHUNK_ROWS};
+use crate::prediction_log::Entry;
 
 /// The threads that batches run on, and a place for each batch that may wait for them.
 pub struct Batches {
@@ -87,4 +91,22 @@ pub fn checked(live: &dyn Live, rows: &[f64], width: usize) -> Result<Vec<f64>, 
         None => Err(ScoreFault { code: "output", detail: format!("{wanted} rows got {found} scores") }),
         Some(score) => Err(ScoreFault { code: "output", detail: format!("a row got the score {score}") }),
     }
+}
+
+/// Logs scores of features that came in a request.
+///
+/// # Errors
+/// [`Problem::Unlogged`], where they cannot be logged and must be.
+pub fn log_rows(app: &App, id: &RequestId, live: &Arc<dyn Live>, rows: &[f64], scores: &[f64]) -> Result<(), Problem> {
+    let Some(log) = &app.log else { return Ok(()) };
+    let time = SystemTime::now();
+    let entries = rows.chunks_exact(app.view.width()).zip(scores).map(|(row, &probability)| Entry {
+        time,
+        request_id: Arc::clone(&id.0),
+        subject: None,
+        values: row.to_vec(),
+        probability,
+        live: Arc::clone(live),
+    });
+    log.offer(entries.collect()).map_err(|_| Problem::Unlogged)
 }

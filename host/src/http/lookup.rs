@@ -1,5 +1,6 @@
 //! A user's stored features, and whether they may be used: of the view that is served, and not too old.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use contract::ids::EntityId;
@@ -10,7 +11,10 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::App;
+use super::identity::RequestId;
+use super::models::Live;
 use super::problem::Problem;
+use crate::prediction_log::Entry;
 
 /// Seconds of a day.
 const DAY_S: i64 = 86_400;
@@ -63,6 +67,19 @@ impl Found {
     pub fn fresh(app: &App, user: EntityId) -> Result<Self, Problem> {
         let found = Self::read(app, user)?;
         if found.expired { Err(Problem::FeaturesTooOld { user, age_seconds: found.age_seconds }) } else { Ok(found) }
+    }
+
+    /// Gives a prediction from these features, as it is logged.
+    pub fn entry(&self, time: SystemTime, request: &RequestId, probability: f64, live: &Arc<dyn Live>) -> Entry {
+        let FeatureRecord { entity, event_time, as_of, ref values, .. } = self.record;
+        Entry {
+            time,
+            request_id: Arc::clone(&request.0),
+            subject: Some((entity, event_time, as_of)),
+            values: values.clone(),
+            probability,
+            live: Arc::clone(live),
+        }
     }
 
     /// Gives what stands where the value of a place should.

@@ -1,7 +1,7 @@
 //! What is counted, and `GET /metrics`, which shows it as OpenMetrics text.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -19,6 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::App;
 use super::problem::Problem;
 use crate::mirror::MirrorFigures;
+use crate::prediction_log::{LogFigures, PredictionLog};
 use crate::registry::ShadowFigures;
 
 /// The type of the page.
@@ -30,6 +31,15 @@ const BUCKETS_S: [f64; 12] = [50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3,
 struct Answer {
     route: &'static str,
     status: u16,
+}
+
+/// Upper ends of the buckets of ages, in seconds: a day, a week, a month, a quarter, half a year, and years.
+const AGES_S: [f64; 8] =
+    [86_400.0, 604_800.0, 2_592_000.0, 7_776_000.0, 15_552_000.0, 31_536_000.0, 63_072_000.0, 157_680_000.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Phase {
+    phase: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -46,6 +56,9 @@ pub struct Metrics {
     durations: Family<Route, Histogram>,
     records_accepted: Counter,
     records_stale: Counter,
+    features_read: Histogram,
+    guest: Histogram,
+    ages: Histogram,
 }
 
 impl Metrics {
@@ -61,13 +74,30 @@ impl Metrics {
         registry.register("records_accepted", "Feature records written", records_accepted.clone());
         let help = "Feature records passed over, since a newer one of the user was there";
         registry.register("records_stale", help, records_stale.clone());
-        Self { registry, requests, durations, records_accepted, records_stale }
+        let phases = Family::<Phase, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS_S));
+        let help = "Time of the parts of predictions made together: reading features, and the guest";
+        registry.register_with_unit("prediction_phase_duration", help, Unit::Seconds, phases.clone());
+        let phase = |phase: &'static str| phases.get_or_create(&Phase { phase }).clone();
+        let (features_read, guest) = (phase("features"), phase("guest"));
+        let ages = Histogram::new(AGES_S);
+        let help = "Age of the features that predictions were made from, since the day of the latest event";
+        registry.register_with_unit("prediction_features_age", help, Unit::Seconds, ages.clone());
+        Self { registry, requests, durations, records_accepted, records_stale, features_read, guest, ages }
     }
 
     /// Counts the records of one batch.
     pub fn ingested(&self, accepted: u64, stale: u64) {
         self.records_accepted.inc_by(accepted);
         self.records_stale.inc_by(stale);
+    }
+
+    /// Counts the parts of predictions that were made together: reading features, and the guest; and how old the features were.
+    pub fn predicted(&self, features: Duration, guest: Duration, ages_s: impl IntoIterator<Item = i64>) {
+        self.features_read.observe(features.as_secs_f64());
+        self.guest.observe(guest.as_secs_f64());
+        for age_s in ages_s {
+            self.ages.observe(age_s as f64);
+        }
     }
 
     /// Counts one answer.
@@ -100,6 +130,18 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response<Body>, Prob
 fn looked_at(app: &App) -> Result<Registry, Problem> {
     let mut registry = Registry::with_prefix("countersign");
     let figures = app.models.figures();
+    let in_work = app.limits.requests_max - app.requests.available_permits().min(app.limits.requests_max);
+    registry.register("http_requests_in_work", "Requests in work", ConstGauge::new(in_work as u64));
+    if let Some(log) = &app.log {
+        logged(&mut registry, log);
+    }
+    let phases = Family::<Labels, Counter<f64, AtomicU64>>::default();
+    for (phase, took) in &figures.load_phases {
+        phases.get_or_create(&vec![("phase", (*phase).to_owned())]).inc_by(took.as_secs_f64());
+    }
+    let help = "Time spent so far on judging module files, by phase";
+    registry.register_with_unit("model_load_duration", help, Unit::Seconds, phases);
+    registry.register("model_loads", "Versions compiled and proven", ConstCounter::new(figures.proven));
     registry.register("features_stored", "Users with a feature record", ConstGauge::new(app.store.len()));
     let store_bytes = ConstGauge::new(app.store.size_on_disk()?);
     registry.register_with_unit("store_size", "Disk space of the feature store", Unit::Bytes, store_bytes);
@@ -142,6 +184,17 @@ fn versions(registry: &mut Registry, calls: &[(String, u64, u64, u64)]) {
     }
     registry.register("model_calls", "Calls into each compiled version since it was compiled", all);
     registry.register("model_failures", "Those of them that failed by the version's fault", failed);
+}
+
+fn logged(registry: &mut Registry, log: &PredictionLog) {
+    let counts = Family::<Labels, Counter>::default();
+    let LogFigures { written, dropped, failed } = log.figures();
+    for (outcome, count) in [("written", written), ("dropped", dropped), ("failed", failed)] {
+        counts.get_or_create(&vec![("outcome", outcome.to_owned())]).inc_by(count.load(Ordering::Relaxed));
+    }
+    registry.register("prediction_log_records", "Predictions offered to the log, by outcome", counts);
+    let waiting = ConstGauge::new(log.queued() as u64);
+    registry.register("prediction_log_queued", "Predictions that wait to be logged", waiting);
 }
 
 fn mirrored(registry: &mut Registry, mirror: &MirrorFigures) {

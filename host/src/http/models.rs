@@ -1,6 +1,7 @@
 //! What a request needs of the models, and the routes that show them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -82,6 +83,10 @@ pub struct ModelFigures {
     pub live: Vec<(String, u64, String)>,
     /// How often a version went live, or was taken down.
     pub swaps: u64,
+    /// Time spent so far on judging files, by phase.
+    pub load_phases: Vec<(&'static str, Duration)>,
+    /// How many versions were compiled and proven.
+    pub proven: u64,
     /// How often a version was taken out of service since it failed.
     pub withdrawals: u64,
     /// Calls into each compiled version, as (model, version, calls, failures).

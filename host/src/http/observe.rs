@@ -18,6 +18,7 @@ use axum::routing::MethodRouter;
 use tokio::sync::SemaphorePermit;
 
 use super::App;
+use super::identity::{REQUEST_ID, RequestId};
 use super::problem::Problem;
 use super::rates::Client;
 use super::routes::Form;
@@ -42,11 +43,15 @@ pub fn observed(path: Path, app: &Arc<App>, methods: MethodRouter<Arc<App>>) -> 
         let (app, path) = (Arc::clone(&app), Arc::clone(&path));
         async move {
             let start = Instant::now();
-            let response = match path.admitted(&app, request) {
+            let id = RequestId::of(request.headers());
+            let response = match path.admitted(&app, request, &id) {
                 Ok((request, _place)) => caught(request, next).await,
                 Err(problem) => problem.into_response(),
             };
-            let response = path.told(response);
+            let mut response = path.told(response, &id);
+            if let Some(id) = id.header() {
+                response.headers_mut().insert(REQUEST_ID, id);
+            }
             app.metrics.answered(path.template, response.status(), start.elapsed());
             response
         }
@@ -59,7 +64,9 @@ impl Path {
         &self,
         app: &'a App,
         mut request: Request,
+        id: &RequestId,
     ) -> Result<(Request, Option<SemaphorePermit<'a>>), Problem> {
+        request.extensions_mut().insert(id.clone());
         let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
         let access = self.methods.iter().find(|(taken, _)| taken == method).map(|(_, access)| *access);
         // A method that the path does not take is told so, whoever asks; and health is told whatever else is asked for.
@@ -82,9 +89,12 @@ impl Path {
     }
 
     /// Tells a fault in the form of this path.
-    fn told(&self, mut response: Response<Body>) -> Response<Body> {
+    fn told(&self, mut response: Response<Body>, id: &RequestId) -> Response<Body> {
         match response.extensions_mut().remove::<Arc<Problem>>() {
-            Some(problem) => (self.form.tell)(&problem),
+            Some(problem) => {
+                problem.log(self.template, &id.0);
+                (self.form.tell)(&problem)
+            }
             None => response,
         }
     }

@@ -295,7 +295,7 @@ impl PartialSchema for FeastQuestion {
                 .property("full_feature_names", Object::with_type(Type::Boolean))
                 .into()
         };
-        let names = list(name).into();
+        let names = list(name).max_items(Some(2 * view.width())).into();
         any_of([form(("features", names)), form(("feature_service", word(view.name.as_str()).into()))]).into()
     }
 }
@@ -316,12 +316,17 @@ impl PartialSchema for MlflowQuestion {
             let columns = sequence(columns.iter().map(|name| word(name).into()));
             Schema::from(object([("columns", Schema::from(columns)), ("data", list(row).into())]))
         };
-        let splits = [split(&[entity], sequence([id_schema()]).into()), split(&names, sequence(values()).into())];
+        let nameless = |row: Schema| {
+            let data = object([("data", Schema::from(list(row)))]);
+            Schema::from(data.property("columns", Object::with_type(Type::Null)))
+        };
+        let (user, row) = (|| Schema::from(sequence([id_schema()])), || Schema::from(sequence(values())));
+        let splits = [split(&[entity], user()), split(&names, row()), nameless(user()), nameless(row())];
         let form = |name: &'static str, asked: Schema| Schema::from(object([(name, asked)]));
         let records = |name| [form(name, list(users()).into()), form(name, list(rows()).into())];
         let splits = splits.map(|split| form("dataframe_split", split));
-        let all = [splits, records("dataframe_records"), records("instances"), records("inputs")];
-        any_of(all.into_iter().flatten()).into()
+        let records = [records("dataframe_records"), records("instances"), records("inputs")];
+        any_of(splits.into_iter().chain(records.into_iter().flatten())).into()
     }
 }
 

@@ -7,6 +7,7 @@
 //! of one moment.
 
 use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -20,6 +21,7 @@ use utoipa::ToSchema;
 
 use super::batch::checked;
 use super::choice::{Asked, Choice};
+use super::identity::RequestId;
 use super::lookup::{Found, Row};
 use super::models::Live;
 use super::openapi as schema;
@@ -34,6 +36,8 @@ const QUESTION_BYTES_MAX: usize = 256 << 10;
 const PART_USERS: usize = 1000;
 /// The most faults in a part after which its other rows are not tried one by one any more.
 const FAULTS_MAX: usize = 8;
+/// Where these are asked for, as the log has it.
+const ROUTE: &str = "/v1/predictions";
 const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 
 /// Who is asked about.
@@ -94,6 +98,7 @@ enum Form {
 /// What all parts of an answer share.
 struct Work {
     app: Arc<App>,
+    id: RequestId,
     choice: Choice,
     features: bool,
     form: Form,
@@ -102,6 +107,7 @@ struct Work {
 /// Answers `POST /v1/predictions`, with `?model=` and `?version=` or by what answers each user.
 pub async fn predictions(State(app): State<Arc<App>>, request: Request) -> Result<Response<Body>, Problem> {
     let asked = Asked::read(request.uri().query())?;
+    let id = request.extensions().get::<RequestId>().cloned().ok_or(Problem::Internal)?;
     let form = if wants_lines(request.headers()) { Form::Lines } else { Form::List };
     let question: Option<Question> = body::object(&app, request, QUESTION_BYTES_MAX, Problem::BadBody).await?;
     let Question { user_ids, features } = question.ok_or_else(|| Problem::BadBody("it is empty".to_owned()))?;
@@ -112,7 +118,7 @@ pub async fn predictions(State(app): State<Arc<App>>, request: Request) -> Resul
     let choice = Choice::make(&app, &asked)?;
     // Whether there is room is known before the answer begins; its later parts wait for their turn.
     let place = app.batches.place()?;
-    let work = Arc::new(Work { app, choice, features, form });
+    let work = Arc::new(Work { app, id, choice, features, form });
     match form {
         Form::List => list(work, &user_ids, place).await,
         Form::Lines => Ok(lines(work, user_ids, place)),
@@ -163,15 +169,30 @@ impl Work {
             None => self.app.batches.wait_for_place().await?,
         };
         let app = Arc::clone(&self.app);
-        app.batches.run(place, move || self.predicted(&ids)).await
+        app.batches.run(place, move || self.predicted(&ids)).await?
     }
 
-    fn predicted(&self, ids: &[EntityId]) -> Vec<u8> {
+    fn predicted(&self, ids: &[EntityId]) -> Result<Vec<u8>, Problem> {
+        let start = Instant::now();
         let found: Vec<_> = ids.iter().map(|&id| Found::fresh(&self.app, id)).collect();
         let mut scored: Vec<Option<Result<f64, Problem>>> = ids.iter().map(|_| None).collect();
+        let read = start.elapsed();
         let answering = self.answering(ids, &found);
+        let start = Instant::now();
         for (live, places) in &answering {
             self.score(&**live, places, &found, &mut scored);
+        }
+        let ages = found.iter().filter_map(|found| found.as_ref().ok()).map(|found| found.age_seconds);
+        self.app.metrics.predicted(read, start.elapsed(), ages);
+        if let Some(log) = &self.app.log {
+            let now = SystemTime::now();
+            let of = |live: &Arc<dyn Live>, place: usize| match (&found[place], &scored[place]) {
+                (Ok(found), Some(Ok(score))) => Some(found.entry(now, &self.id, *score, live)),
+                _ => None,
+            };
+            let entries =
+                answering.iter().flat_map(|(live, places)| places.iter().filter_map(|&place| of(live, place)));
+            log.offer(entries.collect()).map_err(|_| Problem::Unlogged)?;
         }
         let live_of = |place: usize| answering.iter().find(|(_, places)| places.binary_search(&place).is_ok());
         let mut bytes = Vec::with_capacity(ids.len() * 400);
@@ -194,7 +215,7 @@ impl Work {
                 bytes.push(b'\n');
             }
         }
-        bytes
+        Ok(bytes)
     }
 
     /// Gives the versions that answer, each with the places of its users in order.
@@ -227,7 +248,7 @@ impl Work {
                 Ok(scores) => chunk.iter().zip(scores).for_each(|(&place, score)| scored[place] = Some(Ok(score))),
                 Err(fault) if faults >= FAULTS_MAX || chunk.len() == 1 => {
                     faults += 1;
-                    Problem::Score(fault.clone()).log();
+                    Problem::Score(fault.clone()).log(ROUTE, &self.id.0);
                     chunk.iter().for_each(|&place| scored[place] = Some(Err(Problem::Score(fault.clone()))));
                 }
                 Err(_) => {
@@ -237,7 +258,7 @@ impl Work {
                             Err(fault) => {
                                 faults += 1;
                                 let problem = Problem::Score(fault);
-                                problem.log();
+                                problem.log(ROUTE, &self.id.0);
                                 Err(problem)
                             }
                         };

@@ -121,6 +121,9 @@ pub enum Problem {
         /// How long to wait.
         wait: Duration,
     },
+    /// The prediction cannot be logged, and must be.
+    #[error("predictions cannot be logged just now, and this host answers none that is not: try again in a second")]
+    Unlogged,
     /// Several models are live, and none is the default.
     #[error("several models are live: name one with ?model=")]
     ModelNeeded,
@@ -239,6 +242,7 @@ impl Problem {
             Self::TooManyRows { .. } => (S::BAD_REQUEST, "too_many_rows", "too many rows"),
             Self::RequestsBusy { .. } => (S::SERVICE_UNAVAILABLE, "requests_busy", "too many requests in work"),
             Self::TooFast { .. } => (S::TOO_MANY_REQUESTS, "too_fast", "too many requests of this client"),
+            Self::Unlogged => (S::SERVICE_UNAVAILABLE, "log_unwritable", "predictions cannot be logged"),
             Self::BatchesBusy => (S::SERVICE_UNAVAILABLE, "batches_busy", "too many batches"),
             Self::Order(refused) => order_class(refused),
             Self::BadOrder(_) => (S::BAD_REQUEST, "bad_order", "not an order"),
@@ -315,7 +319,7 @@ impl Problem {
     fn retry_after_s(&self) -> Option<u32> {
         match self {
             Self::WritesBusy { .. } | Self::BodiesBusy | Self::BatchesBusy => Some(1),
-            Self::ConnectionsBusy { .. } | Self::RequestsBusy { .. } => Some(1),
+            Self::ConnectionsBusy { .. } | Self::RequestsBusy { .. } | Self::Unlogged => Some(1),
             Self::TooFast { wait } => Some(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)),
             Self::NoLiveModel(_) => Some(5),
             Self::Order(OrderRefused::Busy) => Some(1),
@@ -336,11 +340,12 @@ impl Problem {
     }
 
     /// Writes the cause of a fault to the log; refusals are the caller's business and only counted.
-    pub fn log(&self) {
+    pub fn log(&self, route: &str, request_id: &str) {
         match self {
-            Self::Score(fault) => tracing::error!(error = chain(fault), "a score failed"),
-            Self::Store(error) => tracing::error!(error = chain(error), "the store failed"),
-            _ => {}
+            Self::Score(fault) => tracing::error!(request_id, route, error = chain(fault), "a score failed"),
+            Self::Store(error) => tracing::error!(request_id, route, error = chain(error), "the store failed"),
+            Self::Internal => tracing::error!(request_id, route, "a request failed"),
+            _ => tracing::debug!(request_id, route, code = self.class().1, "refused"),
         }
     }
 }
@@ -348,7 +353,6 @@ impl Problem {
 impl IntoResponse for Problem {
     /// Answers plainly, and carries the problem along for who knows a better form.
     fn into_response(self) -> Response<Body> {
-        self.log();
         let mut response = self.plainly();
         response.extensions_mut().insert(Arc::new(self));
         response

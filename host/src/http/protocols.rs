@@ -11,6 +11,7 @@ pub mod v2;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
 use contract::ids::EntityId;
 use contract::record::row_of;
@@ -18,8 +19,9 @@ use contract::view::{Feature, FeatureView};
 use serde_json::Value;
 
 use super::App;
-use super::batch::score_all;
+use super::batch::{log_rows, score_all};
 use super::choice::{Asked, Choice};
+use super::identity::RequestId;
 use super::lookup::Found;
 use super::models::Live;
 use super::problem::Problem;
@@ -162,26 +164,36 @@ impl Inputs {
 ///
 /// # Errors
 /// [`Problem`]: nothing answers, a user's features cannot be used, or a row could not be scored.
-pub async fn score(app: &Arc<App>, asked: &Asked, inputs: Inputs) -> Result<Scored, Problem> {
+pub async fn score(app: &Arc<App>, id: &RequestId, asked: &Asked, inputs: Inputs) -> Result<Scored, Problem> {
     let (width, rows_max) = (app.view.width(), app.limits.rows_max);
     let count = inputs.count(width);
     if count > rows_max {
         return Err(Problem::TooManyRows { count, rows_max });
     }
     let live = Choice::make(app, asked)?.of(None);
-    let (scoring, reading) = (Arc::clone(&live), Arc::clone(app));
+    let (scoring, working, id) = (Arc::clone(&live), Arc::clone(app), id.clone());
     let work = move || {
-        let rows = match inputs {
-            Inputs::Rows(rows) => rows,
-            Inputs::Users(users) => {
-                let mut rows = Vec::with_capacity(users.len() * width);
-                for user in users {
-                    rows.extend(Found::fresh(&reading, user)?.record.values);
-                }
-                rows
+        let users = match inputs {
+            Inputs::Rows(rows) => {
+                let scores = score_all(&*scoring, &rows, width)?;
+                log_rows(&working, &id, &scoring, &rows, &scores)?;
+                return Ok(scores);
             }
+            Inputs::Users(users) => users,
         };
-        Ok::<_, Problem>(score_all(&*scoring, &rows, width)?)
+        let start = Instant::now();
+        let found = users.into_iter().map(|user| Found::fresh(&working, user)).collect::<Result<Vec<_>, _>>()?;
+        let rows: Vec<f64> = found.iter().flat_map(|found| &found.record.values).copied().collect();
+        let read = start.elapsed();
+        let start = Instant::now();
+        let scores = score_all(&*scoring, &rows, width)?;
+        working.metrics.predicted(read, start.elapsed(), found.iter().map(|found| found.age_seconds));
+        if let Some(log) = &working.log {
+            let now = SystemTime::now();
+            let entries = found.iter().zip(&scores).map(|(found, &score)| found.entry(now, &id, score, &scoring));
+            log.offer(entries.collect()).map_err(|_| Problem::Unlogged)?;
+        }
+        Ok::<_, Problem>(scores)
     };
     let scores = app.batches.run(app.batches.place()?, work).await??;
     Ok(Scored { live, scores })

@@ -16,8 +16,10 @@ use contract::record::row_of;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::batch::log_rows;
 use super::batch::score_all;
 use super::choice::{Answerer, Asked, Choice};
+use super::identity::RequestId;
 use super::models::named;
 use super::openapi as schema;
 use super::problem::Problem;
@@ -61,6 +63,7 @@ pub async fn score(
         return Err(Problem::BadRequest("the path names the model; the one parameter here is `version`".to_owned()));
     }
     let asked = Asked { model: Some(named(name)?), ..asked };
+    let id = request.extensions().get::<RequestId>().cloned().ok_or(Problem::Internal)?;
     let bytes_max = app.limits.body_bytes_max;
     let question: Option<Question> = body::object(&app, request, bytes_max, Problem::BadBody).await?;
     let rows = question.ok_or_else(|| Problem::BadBody("it is empty".to_owned()))?.rows;
@@ -75,9 +78,14 @@ pub async fn score(
         let bad = |error| Problem::BadRow { row, error };
         values.extend(row_of(app.view, features).map_err(|error| bad(error.to_string()))?);
     }
-    let scoring = Arc::clone(&live);
+    let (scoring, working) = (Arc::clone(&live), Arc::clone(&app));
     let place = app.batches.place()?;
-    let scores = app.batches.run(place, move || score_all(&*scoring, &values, width)).await??;
+    let scores = app.batches.run(place, move || {
+        let scores = score_all(&*scoring, &values, width)?;
+        log_rows(&working, &id, &scoring, &values, &scores)?;
+        Ok::<_, Problem>(scores)
+    });
+    let scores = scores.await??;
     let output = &live.card().output;
     let scores = scores.into_iter().map(|score| Score { probability: score, decision: output.decide(score) });
     Ok(json_response(&Scores {

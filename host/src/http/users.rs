@@ -1,7 +1,9 @@
 //! Answers about one user: the stored features, and a prediction from them.
 
 use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -15,6 +17,7 @@ use utoipa::ToSchema;
 
 use super::batch::checked;
 use super::choice::{Answerer, Asked, Choice};
+use super::identity::RequestId;
 use super::lookup::{Found, Row, States};
 use super::models::Live;
 use super::openapi as schema;
@@ -118,16 +121,25 @@ pub async fn features(
 /// Answers `GET /v1/users/{id}/prediction`, with `?model=` and `?version=` or by what answers the user.
 pub async fn prediction(
     State(app): State<Arc<App>>,
+    Extension(request): Extension<RequestId>,
     uri: Uri,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response<Body>, Problem> {
     let asked = Asked::read(uri.query())?;
+    let start = Instant::now();
     let found = Found::fresh(&app, user(id)?)?;
+    let read = start.elapsed();
     let values = &found.record.values;
     // The one snapshot of the model: whatever goes live from here on, this request keeps it.
     let live = Choice::make(&app, &asked)?.of(Some(found.record.entity));
     // On this worker: a row takes microseconds, handing it to another thread would take longer.
+    let start = Instant::now();
     let probability = checked(&*live, values, app.view.width())?[0];
+    app.metrics.predicted(read, start.elapsed(), [found.age_seconds]);
+    if let Some(log) = &app.log {
+        let entry = found.entry(SystemTime::now(), &request, probability, &live);
+        log.offer(vec![entry]).map_err(|_| Problem::Unlogged)?;
+    }
     let features = Row { view: app.view, values };
     Ok(json_response(&Prediction::new(&found, probability, &*live, Some(features))))
 }

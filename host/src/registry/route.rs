@@ -1,5 +1,6 @@
 //! Where a request goes: to the live version, or to the canary if its user is of that share; the shadow listens.
 
+use std::fmt;
 use std::sync::Arc;
 
 use contract::ids::{EntityId, ModelName, ModelVersion};
@@ -40,6 +41,16 @@ pub enum Role {
     Canary,
     /// It answers since it was asked for by its number.
     Requested,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Live => "live",
+            Self::Canary => "canary",
+            Self::Requested => "requested",
+        })
+    }
 }
 
 impl Route {

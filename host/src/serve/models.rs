@@ -84,6 +84,13 @@ impl Models for Served {
             instances_idle: live.iter().map(|m| (m.name().to_string(), m.compiled().idle_count() as u64)).collect(),
             live: live.iter().map(|m| (m.name().to_string(), m.version().get(), m.digest().to_string())).collect(),
             swaps: registry.swaps,
+            load_phases: vec![
+                ("read", registry.read),
+                ("verify", registry.verify),
+                ("compile", registry.compile),
+                ("prove", registry.prove),
+            ],
+            proven: registry.proven,
             withdrawals: registry.withdrawals,
             version_calls: self.registry.compiled().iter().map(calls).collect(),
             shadows: self.registry.models().into_iter().filter_map(|m| Some((m.name.to_string(), m.shadow?))).collect(),

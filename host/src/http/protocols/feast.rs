@@ -140,6 +140,10 @@ impl Question {
     /// Gives the places of the features that are asked for, in the order asked for.
     fn places(&self, view: &FeatureView) -> Result<Vec<usize>, Problem> {
         match (&self.features, &self.feature_service) {
+            // Each may be named twice, with the view and without; more would only make the answer large.
+            (Some(names), None) if names.len() > 2 * view.width() => {
+                Err(Problem::BadBody(format!("{} features are named, the view has {}", names.len(), view.width())))
+            }
             (Some(names), None) => names.iter().map(|name| place(view, name)).collect(),
             (None, Some(service)) if service == view.name.as_str() => Ok((0..view.width()).collect()),
             (None, Some(service)) => {

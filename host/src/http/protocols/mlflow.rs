@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use super::{Cell, Inputs, score};
 use crate::http::choice::Asked;
+use crate::http::identity::RequestId;
 use crate::http::openapi::Shape;
 use crate::http::problem::Problem;
 use crate::http::routes::Form;
@@ -74,10 +75,11 @@ fn fault(problem: &Problem) -> Response<Body> {
 /// Answers `POST /invocations`, with `?model=` and `?version=` or by the live version of the default model.
 pub async fn invocations(State(app): State<Arc<App>>, request: Request) -> Result<Response<Body>, Problem> {
     let asked = Asked::read(request.uri().query())?;
+    let id = request.extensions().get::<RequestId>().cloned().ok_or(Problem::Internal)?;
     let (bytes, _room) = body::json(&app, request, app.limits.body_bytes_max).await?;
     let question: Option<Question> = body::parse(&without_nan(&bytes), Problem::BadBody)?;
     let inputs = question.ok_or_else(|| Problem::BadBody("it is empty".to_owned()))?.inputs(app.view)?;
-    Ok(json_response(&Answer { predictions: score(&app, &asked, inputs).await?.scores }))
+    Ok(json_response(&Answer { predictions: score(&app, &id, &asked, inputs).await?.scores }))
 }
 
 /// Answers `GET /ping`: 200 where predictions can be made.

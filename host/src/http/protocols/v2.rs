@@ -23,6 +23,7 @@ use utoipa::ToSchema;
 use self::tensors::{Input, Output};
 use super::{Inputs, Scored, score};
 use crate::http::choice::{Asked, Choice};
+use crate::http::identity::RequestId;
 use crate::http::openapi::Shape;
 use crate::http::problem::Problem;
 use crate::http::routes::Form;
@@ -154,6 +155,7 @@ pub async fn index(State(app): State<Arc<App>>, request: Request) -> Result<Resp
 pub async fn infer(State(app): State<Arc<App>>, named: Named, request: Request) -> Result<Response<Body>, Problem> {
     let asked = asked(named)?;
     let (head, body) = request.into_parts();
+    let id = head.extensions.get::<RequestId>().cloned().ok_or(Problem::Internal)?;
     let (bytes, _room) = body::read_within(body, app.limits.body_bytes_max, app.limits.body, &app.bodies).await?;
     let json_length =
         match head.headers.get(JSON_LENGTH).map(|length| length.to_str().ok().and_then(|text| text.parse().ok())) {
@@ -169,7 +171,7 @@ pub async fn infer(State(app): State<Arc<App>>, named: Named, request: Request) 
         tensors::Columns::Named(columns) => Inputs::from_columns(app.view, columns)?,
         tensors::Columns::Rows(rows) => Inputs::from_rows(app.view, rows)?,
     };
-    let scored = score(&app, &asked, inputs).await?;
+    let scored = score(&app, &id, &asked, inputs).await?;
     Ok(respond(question.id, &scored, &wanted))
 }
 

@@ -21,6 +21,7 @@ use crate::config::Limits;
 use crate::http::models::{Live, ModelFigures, Models, Routed, ScoreFault};
 use crate::http::server::Entrance;
 use crate::http::{App, Side, server};
+use crate::prediction_log::PredictionLog;
 use crate::registry::{ModelStatus, Order, OrderRefused, Role, Traffic, VersionStatus};
 use crate::store::Store;
 
@@ -119,6 +120,8 @@ impl Models for One {
             mirror: None,
             live: vec![("credit-risk".to_owned(), 3, "sha256:00".to_owned())],
             swaps: 2,
+            load_phases: vec![("compile", Duration::from_millis(1500))],
+            proven: 3,
             withdrawals: 1,
             version_calls: vec![("credit-risk".to_owned(), 3, 11, 1)],
             shadows: Vec::new(),
@@ -207,11 +210,16 @@ impl House {
     }
 
     pub fn behind(gate: Gate, limits: Limits) -> Self {
+        Self::logging(gate, None, limits)
+    }
+
+    pub fn logging(gate: Gate, log: Option<Arc<PredictionLog>>, limits: Limits) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let view = FeatureView::credit_risk();
         let store = Arc::new(Store::open(dir.path(), view.digest()).expect("a folder of our own"));
         let models = Arc::new(One::default());
-        let app = App::new(store, Arc::clone(&models) as Arc<dyn Models>, gate, view, limits).expect("threads start");
+        let app =
+            App::new(store, Arc::clone(&models) as Arc<dyn Models>, gate, log, view, limits).expect("threads start");
         let runtime = Runtime::new().expect("threads");
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("an address");

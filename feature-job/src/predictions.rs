@@ -1,0 +1,128 @@
+//! `predictions`: what a host logged, as a Parquet file for whoever asks how a model did.
+//!
+//! # Shape
+//! One row a prediction, in the order of the log: `time` datetime in UTC, `request_id` str, `user_id` i64, `event_time` date, `as_of`
+//! date, a f64 for each feature under its name, `probability` f64, `decision` str, `threshold` f64, `model` str, `version` i64,
+//! `digest` str, `role` str. Null where the log has null.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use contract::prediction::{self, Line, LoggedPrediction};
+use contract::view::FeatureView;
+use polars::prelude::*;
+use polars_io::prelude::{ParquetCompression, ParquetWriter};
+
+use crate::answer;
+use crate::atomic::{self, AtomicError};
+
+/// What `predictions` is asked.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Turns the log that `countersign serve --prediction-log DIR` writes into one Parquet file. A last line that a crash cut off is left
+out and counted; any other line that is no prediction ends it.
+
+Example:
+  feature-job predictions --log /var/lib/countersign/predictions --out predictions.parquet")]
+pub struct PredictionsArgs {
+    /// Log files, or folders of them
+    #[arg(long, value_name = "LOG", required = true, num_args = 1..)]
+    log: Vec<PathBuf>,
+    /// The Parquet file to write; replaced whole if it is there
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum WriteError {
+    #[error(transparent)]
+    File(#[from] AtomicError),
+    #[error("cannot encode the predictions")]
+    Encode(#[from] PolarsError),
+}
+
+impl PredictionsArgs {
+    /// Writes the file, and says what is in it.
+    ///
+    /// # Errors
+    /// A log that cannot be read, or a file that cannot be written.
+    pub fn run(self) -> anyhow::Result<()> {
+        let files = prediction::files(&self.log).context("cannot read the logs")?;
+        let inputs: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        atomic::ready(&self.out, &inputs)?;
+        let (mut predictions, mut torn) = (Vec::new(), 0);
+        for path in &files {
+            let said = || format!("cannot read {}", path.display());
+            let mut file = BufReader::new(File::open(path).with_context(said)?);
+            let (mut buffer, mut number) = (Vec::new(), 0_u64);
+            while let Some(line) = prediction::next_line(&mut file, &mut buffer).with_context(said)? {
+                number += 1;
+                match line {
+                    Line::Prediction(prediction) => predictions.push(*prediction),
+                    Line::Torn => torn += 1,
+                    Line::Unread => bail!("{}: line {number} is no prediction", path.display()),
+                }
+            }
+        }
+        write(&self.out, &predictions)?;
+        let (count, cut) = (answer::counted(predictions.len() as u64, "prediction"), answer::counted(torn, "line"));
+        answer::tell(format_args!("{count} of {} files, {cut} cut off -> {}", files.len(), self.out.display()))?;
+        Ok(())
+    }
+}
+
+fn write(out: &Path, predictions: &[LoggedPrediction]) -> Result<(), WriteError> {
+    let mut frame = frame(predictions)?;
+    atomic::write(out, |file| {
+        ParquetWriter::new(file).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
+        Ok(())
+    })
+}
+
+fn frame(predictions: &[LoggedPrediction]) -> PolarsResult<DataFrame> {
+    let texts = |name: &str, of: fn(&LoggedPrediction) -> String| {
+        Column::from(Series::new(name.into(), predictions.iter().map(of).collect::<Vec<_>>()))
+    };
+    let floats = |name: &str, of: &dyn Fn(&LoggedPrediction) -> Option<f64>| {
+        Column::from(Series::new(name.into(), predictions.iter().map(of).collect::<Vec<_>>()))
+    };
+    let days = |name: &str, of: fn(&LoggedPrediction) -> Option<i32>| {
+        Series::new(name.into(), predictions.iter().map(of).collect::<Vec<_>>()).cast(&DataType::Date).map(Column::from)
+    };
+    let whole = |name: &str, of: fn(&LoggedPrediction) -> Option<i64>| {
+        Series::new(name.into(), predictions.iter().map(of).collect::<Vec<_>>())
+    };
+    let time = whole("time", LoggedPrediction::micros).cast(&DataType::Datetime(TimeUnit::Microseconds, None))?;
+    let mut columns = vec![
+        time.into(),
+        texts("request_id", |prediction| prediction.request_id.clone()),
+        whole("user_id", |prediction| prediction.user_id.map(|user| user.get().cast_signed())).into(),
+        days("event_time", |prediction| prediction.event_time.map(|day| day.days()))?,
+        days("as_of", |prediction| prediction.as_of.map(|day| day.days()))?,
+    ];
+    for name in names(predictions) {
+        columns.push(floats(&name, &|prediction| prediction.features.get(&name)?.as_ref()?.as_f64()));
+    }
+    columns.extend([
+        floats("probability", &|prediction| Some(prediction.probability)),
+        texts("decision", |prediction| prediction.decision.clone()),
+        floats("threshold", &|prediction| Some(prediction.threshold)),
+        texts("model", |prediction| prediction.model.name.to_string()),
+        whole("version", |prediction| Some(prediction.model.version.get().cast_signed())).into(),
+        texts("digest", |prediction| prediction.model.digest.to_string()),
+        texts("role", |prediction| prediction.model.role.clone()),
+    ]);
+    DataFrame::new(predictions.len(), columns)
+}
+
+/// Gives the features in the order of today's view, then those that earlier views had.
+fn names(predictions: &[LoggedPrediction]) -> Vec<String> {
+    let all: BTreeSet<&String> = predictions.iter().flat_map(|prediction| prediction.features.keys()).collect();
+    let known: Vec<String> =
+        FeatureView::credit_risk().features.iter().map(|feature| feature.name.to_string()).collect();
+    let others: Vec<String> = all.into_iter().filter(|name| !known.contains(name)).cloned().collect();
+    [known, others].concat()
+}
