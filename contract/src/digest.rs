@@ -3,12 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 /// A SHA-256 digest.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Digest([u8; 32]);
 
 /// A text is not `sha256:` and 64 lower-case hexadecimal digits.
@@ -132,9 +132,25 @@ impl From<Digest> for String {
     }
 }
 
+impl Digest {
+    /// Gives the text without a string of its own: every answer has one.
+    fn text(&self) -> [u8; 71] {
+        let mut text = [0; 71];
+        text[..7].copy_from_slice(b"sha256:");
+        hex::encode_to_slice(self.0, &mut text[7..]).expect("two digits for each byte");
+        text
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(str::from_utf8(&self.text()).expect("hexadecimal digits"))
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", self.hex())
+        f.pad(str::from_utf8(&self.text()).expect("hexadecimal digits"))
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use contract::ids::ModelName;
 
 pub use limits::{Limits, SettingsError};
@@ -72,6 +72,9 @@ pub struct ServeArgs {
     /// Days after which a user's features are too old to be predicted from [default: they do not age]
     #[arg(long, value_name = "DAYS", env = "COUNTERSIGN_FEATURES_AGE_MAX_DAYS")]
     pub features_age_max_days: Option<u32>,
+    /// How the log is written, to standard error: lines for people, or an object of JSON a line
+    #[arg(long, value_enum, default_value = "text", env = "COUNTERSIGN_LOG_FORMAT")]
+    pub log_format: LogFormat,
     /// File of bounds, as `countersign config` prints it [default: the bounds that it prints]
     #[arg(long, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
     pub config: Option<PathBuf>,
@@ -79,6 +82,15 @@ pub struct ServeArgs {
     /// `drain_ms` of --config]
     #[arg(long, value_name = "MS", env = "COUNTERSIGN_DRAIN_MS")]
     pub drain_ms: Option<u64>,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// An object of JSON a line, for programs.
+    Json,
 }
 
 /// A checked configuration.
@@ -352,6 +364,7 @@ mod tests {
             prediction_log: None,
             prediction_log_required: false,
             features_age_max_days: None,
+            log_format: LogFormat::Text,
             config: None,
             drain_ms: None,
         };

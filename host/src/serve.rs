@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing_subscriber::EnvFilter;
 
 use crate::access::{Gate, TokenFile};
-use crate::config::{Callers, Config, ServeArgs};
+use crate::config::{Callers, Config, LogFormat, ServeArgs};
 use crate::engine::{Engine, EngineLimits};
 use crate::http::server::{self, Entrance};
 use crate::http::tls::Certificates;
@@ -38,8 +38,9 @@ impl ServeArgs {
     /// # Errors
     /// [`ConfigError`](crate::config::ConfigError) before anything is opened; then whatever cannot be opened.
     pub fn run(self) -> anyhow::Result<()> {
+        let format = self.log_format;
         let config = Config::from_args(self)?;
-        start_log();
+        start_log(format);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         runtime.context("cannot start the server's threads")?.block_on(serve(config))
     }
@@ -216,9 +217,12 @@ impl Signals {
 }
 
 /// Logs go to stderr, so that stdout has the one line about the address and nothing else.
-fn start_log() {
+fn start_log(format: LogFormat) {
     let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // It fails only where a log is set up already, as in a test.
-    let _ = log.with_ansi(io::stderr().is_terminal()).try_init();
+    let _ = match format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
 }

@@ -60,7 +60,7 @@ def cpu_seconds(process):
     return total / ticks
 
 
-def wrk(folder, url, process, ids, get=None, post=None, token=None, threads=1, connections=CONNECTIONS, seconds=SECONDS):
+def wrk(folder, url, process, ids, get=None, post=None, token=None, threads=2, connections=CONNECTIONS, seconds=SECONDS):
     """Runs wrk once; gives requests a second, p50 and p99 in ms, and microseconds of the server's CPU by request."""
     headers = f'wrk.headers["authorization"] = "Bearer {token}"\n' if token else ""
     if post:
@@ -73,7 +73,7 @@ def wrk(folder, url, process, ids, get=None, post=None, token=None, threads=1, c
     script = folder / "script.lua"
     script.write_text(LUA % {"ids": ids, "headers": headers, "request": request})
     before = cpu_seconds(process)
-    words = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "-s", script, url]
+    words = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s", script, url]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     used = cpu_seconds(process) - before
     found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", done.stdout)
@@ -180,7 +180,7 @@ def main():
         print(f"predictions against the bare server: {ratio(names[1], names[0])}; logged: {ratio(names[2], names[0])}")
         print(f"features against the bare server: {ratio(names[4], names[3])}; against one sled read: {ratio(names[4], names[5])}")
         for name, *_ in slow:
-            ours = names[4] if "features" in name else names[1]
+            ours = names[4] if name.endswith(": features") else names[1]
             print(f"{ours} against {name}: {medians[ours][0] / medians[name][0]:,.0f} times")
         print(f"{medians[names[6]][0] * 1000:,.0f} predictions/s in batches, {1e9 / medians[names[6]][3]:,.0f} a core's second")
 
@@ -203,10 +203,10 @@ def wrk_suffix(folder, at, process, suffix, how):
 def rivals(stack, folder, ids):
     found = []
     if python := os.environ.get("RIVAL_FASTAPI"):
-        subprocess.run([python, HERE / "benches/speed/rival_model.py", folder / "features.parquet", folder], check=True)
+        subprocess.run([python, HERE / "speed/rival_model.py", folder / "features.parquet", folder], check=True)
         port = free_port()
         environment = {"RIVAL_MODEL": str(folder / "model.joblib"), "RIVAL_DATABASE": str(folder / "features.sqlite")}
-        words = [python, "-m", "uvicorn", "rival_fastapi:app", "--app-dir", HERE / "benches/speed", "--port", str(port), "--workers", "2", "--no-access-log"]
+        words = [python, "-m", "uvicorn", "rival_fastapi:app", "--app-dir", HERE / "speed", "--port", str(port), "--workers", "2", "--no-access-log"]
         process, url = stack.enter_context(server(words, folder, port=port, environment=environment, path="/openapi.json"))
         found.append(("FastAPI, scikit-learn, SQLite: prediction", process, url, {"get": "/users/", "suffix": "/prediction", "ids": ids}))
         found.append(("FastAPI, SQLite: features", process, url, {"get": "/users/", "suffix": "/features", "ids": ids}))
@@ -217,7 +217,7 @@ def rivals(stack, folder, ids):
         body = json.dumps({"inputs": [{"name": "x", "shape": [1, 5], "datatype": "FP64", "data": [3, 120.5, 33, 2, 1]}], "outputs": [{"name": "predict_proba"}]})
         found.append(("MLServer, scikit-learn: prediction of given features", process, url, {"post": ("/v2/models/credit-risk/infer", body), "ids": ids}))
     if python := os.environ.get("RIVAL_FEAST"):
-        subprocess.run([python, HERE / "benches/speed/rival_feast.py", folder / "features.parquet", folder / "feast"], check=True, capture_output=True)
+        subprocess.run([python, HERE / "speed/rival_feast.py", folder / "features.parquet", folder / "feast"], check=True, capture_output=True)
         port = free_port()
         words = [pathlib.Path(python).parent / "feast", "-c", folder / "feast", "serve", "--port", str(port), "--workers", "2", "--no-access-log"]
         process, url = stack.enter_context(server(words, folder, port=port, path="/health"))

@@ -1,21 +1,23 @@
 //! Around every route: lets in who may come in, counts the answer, turns a panic into one, and tells a fault in the route's
 //! own form.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{Method, Response};
-use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 use axum::routing::MethodRouter;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::OwnedSemaphorePermit;
+use tower_layer::Layer;
+use tower_service::Service;
 
 use super::App;
 use super::identity::{REQUEST_ID, RequestId};
@@ -38,14 +40,51 @@ pub struct Path {
 
 /// Puts all that around the methods of a path.
 pub fn observed(path: Path, app: &Arc<App>, methods: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
-    let (app, path) = (Arc::clone(app), Arc::new(path));
-    methods.layer(from_fn(move |request: Request, next: Next| {
-        let (app, path) = (Arc::clone(&app), Arc::clone(&path));
-        async move {
-            let start = Instant::now();
-            let id = RequestId::of(request.headers());
-            let response = match path.admitted(&app, request, &id) {
-                Ok((request, _place)) => caught(request, next).await,
+    methods.layer(Around { app: Arc::clone(app), path: Arc::new(path) })
+}
+
+/// A layer, and not axum's function for one: that boxes the service and its answer once more for every request.
+#[derive(Clone)]
+struct Around {
+    app: Arc<App>,
+    path: Arc<Path>,
+}
+
+impl<S> Layer<S> for Around {
+    type Service = Observed<S>;
+    fn layer(&self, inner: S) -> Observed<S> {
+        Observed { around: self.clone(), inner }
+    }
+}
+
+/// A route with all that around it.
+#[derive(Clone)]
+pub struct Observed<S> {
+    around: Around,
+    inner: S,
+}
+
+impl<S> Service<Request> for Observed<S>
+where
+    S: Service<Request, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let start = Instant::now();
+        let Around { app, path } = self.around.clone();
+        let id = RequestId::of(request.headers());
+        let admitted = path.admitted(&app, request, &id).map(|(request, place)| (self.inner.call(request), place));
+        Box::pin(async move {
+            let response = match admitted {
+                Ok((answer, _place)) => caught(answer).await,
                 Err(problem) => problem.into_response(),
             };
             let mut response = path.told(response, &id);
@@ -53,19 +92,19 @@ pub fn observed(path: Path, app: &Arc<App>, methods: MethodRouter<Arc<App>>) -> 
                 response.headers_mut().insert(REQUEST_ID, id);
             }
             app.metrics.answered(path.template, response.status(), start.elapsed());
-            response
-        }
-    }))
+            Ok(response)
+        })
+    }
 }
 
 impl Path {
     /// Lets a request in, with whose token it carries, and gives it a place.
-    fn admitted<'a>(
+    fn admitted(
         &self,
-        app: &'a App,
+        app: &App,
         mut request: Request,
         id: &RequestId,
-    ) -> Result<(Request, Option<SemaphorePermit<'a>>), Problem> {
+    ) -> Result<(Request, Option<OwnedSemaphorePermit>), Problem> {
         request.extensions_mut().insert(id.clone());
         let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
         let access = self.methods.iter().find(|(taken, _)| taken == method).map(|(_, access)| *access);
@@ -81,7 +120,8 @@ impl Path {
             }
         }
         let requests_max = app.limits.requests_max;
-        let place = app.requests.try_acquire().map_err(|_| Problem::RequestsBusy { requests_max })?;
+        let place =
+            Arc::clone(&app.requests).try_acquire_owned().map_err(|_| Problem::RequestsBusy { requests_max })?;
         if let Some(principal) = principal {
             request.extensions_mut().insert(principal);
         }
@@ -100,11 +140,13 @@ impl Path {
     }
 }
 
-async fn caught(request: Request, next: Next) -> Response<Body> {
-    let mut answer = pin!(next.run(request));
+async fn caught(answer: impl Future<Output = Result<Response<Body>, Infallible>>) -> Response<Body> {
+    let mut answer = pin!(answer);
     // A panicking handler is dropped and never polled again; what requests share is atomics and locks without data.
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
-        Ok(poll) => poll,
+        Ok(Poll::Ready(Ok(response))) => Poll::Ready(response),
+        Ok(Poll::Ready(Err(never))) => match never {},
+        Ok(Poll::Pending) => Poll::Pending,
         // The panic hook has written the message and the place to the log.
         Err(_) => Poll::Ready(Problem::Internal.into_response()),
     })

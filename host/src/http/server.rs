@@ -13,7 +13,7 @@ use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,7 +23,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::problem::Problem;
-use super::stall::{Busy, StallBound};
+use super::stall::{Busy, Patience, StallBound};
 use super::{App, Side, router};
 use crate::config::Limits;
 
@@ -158,7 +158,8 @@ impl Door {
         let (limits, stopped, tls) = (self.limits.clone(), self.stopped.clone(), self.tls.clone());
         connections.spawn(async move {
             let busy = Busy::default();
-            let stream = StallBound::new(stream, limits.write_stall, limits.head, busy.clone());
+            let patience = Patience { head: limits.head, idle: limits.idle, write: limits.write_stall };
+            let stream = StallBound::new(stream, patience, busy.clone());
             // From here to its answer a request is in work, and no head is waited for.
             let service = service_fn(move |mut request: Request<Incoming>| {
                 busy.set(true);
@@ -171,9 +172,9 @@ impl Door {
                 }
             });
             match tls {
-                None => connection(stream, service, keep_alive, limits, stopped).await,
+                None => connection(stream, service, keep_alive, stopped).await,
                 Some(tls) => match timeout(limits.head, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => connection(stream, service, keep_alive, limits, stopped).await,
+                    Ok(Ok(stream)) => connection(stream, service, keep_alive, stopped).await,
                     Ok(Err(error)) => tracing::debug!(%error, "a caller and we found no way to speak TLS"),
                     Err(_) => tracing::debug!("a caller did not finish the TLS handshake in time"),
                 },
@@ -184,15 +185,15 @@ impl Door {
 }
 
 /// Serves one connection to its end.
-async fn connection<I, S>(stream: I, service: S, keep_alive: bool, limits: Limits, mut stopped: watch::Receiver<()>)
+async fn connection<I, S>(stream: I, service: S, keep_alive: bool, mut stopped: watch::Receiver<()>)
 where
     I: AsyncRead + AsyncWrite + Unpin,
     S: HttpService<Incoming, ResBody = Body, Error = Infallible>,
     S: hyper::service::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
 {
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.idle)
+        // The stream bounds the wait for a head, and for the next request.
+        .header_read_timeout(None)
         .max_buf_size(HEAD_BYTES_MAX)
         .keep_alive(keep_alive)
         .serve_connection(TokioIo::new(stream), service);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// Whether a request is in work, or its connection waits for the next one.
 #[derive(Clone, Default)]
@@ -22,25 +22,82 @@ impl Busy {
     pub fn set(&self, busy: bool) {
         self.0.store(busy, Ordering::Relaxed);
     }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, PartialEq)]
+enum Wait {
+    /// The rest of a head, since then.
+    Head(Instant),
+    /// The first byte of the next request, since then.
+    Idle(Instant),
+    /// Nothing: a request is in work.
+    Nothing,
+}
+
+/// How long a client may take.
+#[derive(Clone, Copy)]
+pub struct Patience {
+    /// From the beginning, or from a request's first byte, to the end of its head.
+    pub head: Duration,
+    /// Between two requests.
+    pub idle: Duration,
+    /// For a write to get through.
+    pub write: Duration,
 }
 
 /// A TCP stream that fails where its client stalls.
 pub struct StallBound {
     stream: TcpStream,
-    stall_max: Duration,
-    head_max: Duration,
+    patience: Patience,
     busy: Busy,
+    wait: Wait,
+    /// Wakes a few times in the time of a head to look how long the client has been waited for: setting a timer anew for every
+    /// request would take longer than parsing it.
+    watch: Pin<Box<Sleep>>,
     /// Runs from the first write that had to wait until one gets through.
     alarm: Option<Pin<Box<Sleep>>>,
-    /// Runs from the beginning, or from a request's first byte, until the request is in work.
-    head: Option<Pin<Box<Sleep>>>,
 }
 
+/// How many looks there are in the time of a head.
+const LOOKS: u32 = 5;
+
 impl StallBound {
-    /// Bounds how long a write may wait for the client, and how long a head may take.
-    pub fn new(stream: TcpStream, stall_max: Duration, head_max: Duration, busy: Busy) -> Self {
-        let head = Some(Box::pin(sleep(head_max)));
-        Self { stream, stall_max, head_max, busy, alarm: None, head }
+    /// Bounds how long the client may take.
+    pub fn new(stream: TcpStream, patience: Patience, busy: Busy) -> Self {
+        let watch = Box::pin(sleep(patience.head / LOOKS));
+        Self { stream, patience, busy, wait: Wait::Head(Instant::now()), watch, alarm: None }
+    }
+
+    /// Notes what is waited for now that a read gave something or nothing.
+    fn note(&mut self, read: bool) {
+        self.wait = match self.wait {
+            _ if self.busy.get() => Wait::Nothing,
+            Wait::Nothing | Wait::Idle(_) if read => Wait::Head(Instant::now()),
+            Wait::Nothing => Wait::Idle(Instant::now()),
+            waiting => waiting,
+        };
+    }
+
+    /// Looks whether the client has been waited for too long; ready where it has.
+    fn overdue(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.watch.as_mut().poll(context));
+            let too_long = match self.wait {
+                Wait::Head(since) => since.elapsed() >= self.patience.head,
+                Wait::Idle(since) => since.elapsed() >= self.patience.idle,
+                Wait::Nothing => false,
+            };
+            if too_long {
+                return Poll::Ready(());
+            }
+            let next = Instant::now() + self.patience.head.min(self.patience.idle) / LOOKS;
+            self.watch.as_mut().reset(next);
+        }
     }
 
     fn bounded<T>(
@@ -52,7 +109,7 @@ impl StallBound {
             self.alarm = None;
             return Poll::Ready(done);
         }
-        let stall_max = self.stall_max;
+        let stall_max = self.patience.write;
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep(stall_max)));
         ready!(alarm.as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read its answer")))
@@ -65,16 +122,10 @@ impl AsyncRead for StallBound {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
-        if this.busy.0.load(Ordering::Relaxed) {
-            this.head = None;
-        } else if read.is_ready() {
-            let head_max = this.head_max;
-            this.head.get_or_insert_with(|| Box::pin(sleep(head_max)));
-        } else if let Some(head) = &mut this.head {
-            ready!(head.as_mut().poll(context));
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the head did not come in time")));
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.note(read.is_ready());
+        if read.is_pending() && self.overdue(context).is_ready() {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the request did not come in time")));
         }
         read
     }

@@ -133,9 +133,8 @@ pub async fn prediction(
     // The one snapshot of the model: whatever goes live from here on, this request keeps it.
     let live = Choice::make(&app, &asked)?.of(Some(found.record.entity));
     // On this worker: a row takes microseconds, handing it to another thread would take longer.
-    let start = Instant::now();
     let probability = checked(&*live, values, app.view.width())?[0];
-    app.metrics.predicted(read, start.elapsed(), [found.age_seconds]);
+    app.metrics.predicted(read, start.elapsed() - read, [found.age_seconds]);
     if let Some(log) = &app.log {
         let entry = found.entry(SystemTime::now(), &request, probability, &live);
         log.offer(vec![entry]).map_err(|_| Problem::Unlogged)?;
