@@ -1,13 +1,14 @@
 //! The story: the host is told to stop (SIGTERM) while a request is under way.
 //!
-//! What must hold: the request that had begun is answered in full, the exit code is 0, and new connections are refused.
+//! What must hold: the request that had begun is answered in full, the exit code is 0, and new connections are refused. Under
+//! load no request that a client could send goes without its answer, `COUNTERSIGN_STOPS` times (3).
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use countersign_tests::{Host, Workshop};
+use countersign_tests::{Chance, Host, Workshop};
 
 #[test]
 fn what_is_in_flight_is_finished() {
@@ -50,4 +51,82 @@ fn what_is_in_flight_is_finished() {
 
     let host = Host::start(&workshop);
     assert_eq!(host.get("/v1/users/77/features").status, 200, "and the batch was kept");
+}
+
+/// Asks for predictions over one connection until the host wants no more; gives how many were answered, and how many were sent and
+/// were not.
+fn ask_until_the_end(address: &str) -> (u64, u64) {
+    let (mut answered, mut lost) = (0, 0);
+    let request = b"GET /v1/users/5008804/prediction HTTP/1.1\r\nhost: h\r\n\r\n";
+    'connections: while let Ok(mut stream) = TcpStream::connect(address) {
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a deadline");
+        loop {
+            if stream.write_all(request).is_err() {
+                // Nothing was sent: the host had closed before.
+                continue 'connections;
+            }
+            let Some(head) = read_answer(&mut stream) else {
+                lost += 1;
+                continue 'connections;
+            };
+            assert!(head.starts_with("http/1.1 200"), "{head}");
+            answered += 1;
+            if head.contains("connection: close") {
+                continue 'connections;
+            }
+        }
+    }
+    (answered, lost)
+}
+
+/// Reads one answer whole; gives its head in lower case, or none where it does not come whole.
+fn read_answer(stream: &mut TcpStream) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut block = [0; 4096];
+    loop {
+        let count = stream.read(&mut block).ok().filter(|&count| count > 0)?;
+        bytes.extend_from_slice(&block[..count]);
+        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+        let length = head.split("content-length: ").nth(1)?.lines().next()?.parse::<usize>().ok()?;
+        if bytes.len() >= end + 4 + length {
+            return Some(head);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_lost_where_a_host_under_load_is_stopped() {
+    let stops = std::env::var("COUNTERSIGN_STOPS").ok().map_or(3, |count| count.parse().expect("a whole number"));
+    let workshop = Workshop::new();
+    workshop.sample(50);
+    workshop.train("logistic", 5);
+    workshop.approve(1);
+    let host = Host::start(&workshop);
+    workshop.publish(&host.url);
+    host.kill();
+    let mut chance = Chance::seeded();
+    let mut all = 0;
+    for stop in 1..=stops {
+        let host = Host::start(&workshop);
+        host.wait_ready();
+        let address = host.address();
+        let (answered, lost) = std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..8).map(|_| scope.spawn(|| ask_until_the_end(&address))).collect();
+            std::thread::sleep(Duration::from_millis(20) + chance.moment(Duration::from_millis(150)));
+            let told = Command::new("kill").args(["-TERM", &host.id().to_string()]).status().expect("kill runs");
+            assert!(told.success());
+            let status = host.wait();
+            assert!(status.success(), "stop {stop}: {status}");
+            let sums = clients.into_iter().map(|client| client.join().expect("a client"));
+            sums.fold((0, 0), |(answered, lost), (more, gone)| (answered + more, lost + gone))
+        });
+        assert!(answered > 0, "stop {stop}: no load");
+        assert_eq!(lost, 0, "stop {stop}: {lost} requests without an answer, {answered} with one");
+        all += answered;
+    }
+    #[expect(clippy::print_stdout, reason = "what a long proof has shown")]
+    {
+        println!("{stops} stops amid {all} requests: none without its answer");
+    }
 }

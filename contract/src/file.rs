@@ -5,7 +5,7 @@ mod temporary;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
@@ -79,7 +79,7 @@ pub fn lock(folder: &Path, name: &str) -> io::Result<File> {
     Ok(file)
 }
 
-/// Replaces a file's content, keeping its permissions where it exists; where the name is a link, what it leads to.
+/// Replaces a file's content, keeping its permissions and owner where it exists; where the name is a link, what it leads to.
 ///
 /// # Errors
 /// Whatever the system says; the old content then still stands.
@@ -88,6 +88,11 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let pending = pending(path, bytes)?;
     if let Ok(old) = fs::metadata(path) {
         pending.as_file().set_permissions(old.permissions())?;
+        // Whoever could read it still can: root changes files that a host reads as another user.
+        let new = pending.as_file().metadata()?;
+        if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+            std::os::unix::fs::fchown(pending.as_file(), Some(old.uid()), Some(old.gid()))?;
+        }
     }
     pending.persist(path).map_err(|failed| failed.error)?;
     sync_folder(path)

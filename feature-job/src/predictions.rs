@@ -1,7 +1,7 @@
 //! `predictions`: what a host logged, as a Parquet file for whoever asks how a model did.
 //!
 //! # Shape
-//! One row a prediction, in the order of the log: `time` datetime in UTC, `request_id` str, `user_id` i64, `event_time` date, `as_of`
+//! One row a prediction, in the order of the log: `time` datetime without a zone, in UTC, `request_id` str, `user_id` i64, `event_time` date, `as_of`
 //! date, a f64 for each feature under its name, `probability` f64, `decision` str, `threshold` f64, `model` str, `version` i64,
 //! `digest` str, `role` str. Null where the log has null.
 

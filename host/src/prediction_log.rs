@@ -181,8 +181,9 @@ fn write(messages: &Receiver<Message>, mut files: Files, shared: &Shared) {
                     }
                 }
                 shared.queued.fetch_sub(count, Ordering::Relaxed);
-                shared.broken.store(failed.is_some(), Ordering::Relaxed);
-                failed.or_else(|| files.flush_if_due(FLUSH).err())
+                // While the disk refuses, every try shows whether it still does.
+                let due = if shared.broken.load(Ordering::Relaxed) { Duration::ZERO } else { FLUSH };
+                failed.or_else(|| files.flush_if_due(due).err())
             }
             Err(RecvTimeoutError::Timeout) => files.flush().err(),
             Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => {
@@ -192,6 +193,7 @@ fn write(messages: &Receiver<Message>, mut files: Files, shared: &Shared) {
                 return;
             }
         };
+        shared.broken.store(failed.is_some(), Ordering::Relaxed);
         let dropped = shared.figures.dropped.load(Ordering::Relaxed);
         if (failed.is_some() || dropped > dropped_before) && complained.is_none_or(|at| at.elapsed() > COMPLAINT) {
             let error = failed.map(|error| error.to_string()).unwrap_or_default();

@@ -113,7 +113,7 @@ pub(super) fn rolling_hashes(parts: &[&[Section]]) -> Vec<Digest> {
     parts.iter().map(roll).collect()
 }
 
-/// What a module file says of itself. Nothing of it is to be believed before [`super::verify`] has.
+/// What a module file says of itself. Nothing of it is to be believed before [`super::verify()`] has.
 #[derive(Debug, Clone)]
 pub struct Inspected {
     /// The card.

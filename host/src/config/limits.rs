@@ -145,7 +145,7 @@ limits! {
     rows_max as "rows_max": usize = 10_000, 1, 100_000;
     /// Most requests about many rows that wait for the batch threads. More are told to come again.
     batches_max as "batches_max": usize = 64, 1, 4_096;
-    /// Most connections at a time, over all ports: 20 KB each. More are told so and closed.
+    /// Most connections of a port at a time: 20 KB each. More are told so and closed.
     connections_max as "connections_max": usize = 4_096, 1, 100_000;
     /// Most requests in work at a time. More are told to come again (503): a request that waits long is of no use, and to answer it
     /// late would only keep the next one waiting.
@@ -190,6 +190,12 @@ impl Limits {
         for (name, value) in &table {
             limits.set(path, name, value)?;
         }
+        if limits.prediction_log_queue < limits.rows_max {
+            return Err(form(
+                "prediction_log_queue is less than rows_max: a request of so many rows could never be logged"
+                    .to_owned(),
+            ));
+        }
         Ok(limits)
     }
 }
@@ -226,6 +232,7 @@ mod tests {
             assert!(said.contains("rows_max") && said.contains("from 1 to 100000"), "{said}");
         }
         assert!(said("rows_max = ").contains("limits.toml"));
+        assert!(said("prediction_log_queue = 16").contains("less than rows_max"));
         assert!(
             Limits::load(Path::new("nowhere.toml")).expect_err("no file").to_string().contains("--config nowhere.toml")
         );

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::header::{CONNECTION, HeaderValue};
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -38,6 +39,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
+/// How long a connection that is quiet is kept when the host stops: a request may be on its way, and a client that gets its
+/// connection closed instead of an answer does not know whether it was heard.
+const LINGER: Duration = Duration::from_millis(500);
+
 /// A port, and what is served there.
 pub struct Entrance {
     /// Where connections come in.
@@ -51,15 +56,16 @@ pub struct Entrance {
 /// Serves until `stop` is there, then finishes what is under way, for at most the bound of the drain.
 pub async fn serve(entrances: Vec<Entrance>, app: Arc<App>, stop: impl Future<Output = ()>) {
     let (stopping, stopped) = watch::channel(());
-    let rooms = Rooms {
-        places: Arc::new(Semaphore::new(app.limits.connections_max)),
-        refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
-    };
     let mut open = JoinSet::new();
     for Entrance { listener, side, tls } in entrances {
         let router = router(Arc::clone(&app), side);
-        let (limits, rooms, stopped) = (app.limits.clone(), rooms.clone(), stopped.clone());
-        open.spawn(Door { router, limits, tls, rooms, stopped }.keep(listener));
+        let (limits, stopped) = (app.limits.clone(), stopped.clone());
+        // Each port has places of its own: whoever fills the one keeps no order from the other.
+        let places = Arc::new(Semaphore::new(limits.connections_max));
+        let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
+        let (closing, closed) = watch::channel(());
+        let door = Door { router, limits, tls, places, refusals, stopped, closing: Some(closing), closed };
+        open.spawn(door.keep(listener));
     }
     stop.await;
     drop(stopping);
@@ -79,21 +85,19 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// How many connections there may be, over all ports.
-#[derive(Clone)]
-struct Rooms {
-    places: Arc<Semaphore>,
-    refusals: Arc<Semaphore>,
-}
-
 /// What every new connection of a port needs.
 struct Door {
     router: Router,
     limits: Limits,
     tls: Option<TlsAcceptor>,
-    rooms: Rooms,
+    places: Arc<Semaphore>,
+    refusals: Arc<Semaphore>,
     /// Closed when the host stops.
     stopped: watch::Receiver<()>,
+    /// Dropped when the port is closed.
+    closing: Option<watch::Sender<()>>,
+    /// Tells connections so. Not before: a client that is told to close its connection opens another at once.
+    closed: watch::Receiver<()>,
 }
 
 impl Door {
@@ -114,8 +118,8 @@ impl Door {
                 Some(ended) = connections.join_next() => report(ended),
             }
         }
-        // The port closes first: whoever comes now is refused by the system and can go elsewhere.
-        drop(listener);
+        self.close(listener, &mut connections);
+        drop(self.closing.take());
         tracing::info!(connections = connections.len(), "draining");
         let ended = timeout(self.limits.drain, async {
             while let Some(ended) = connections.join_next().await {
@@ -128,12 +132,25 @@ impl Door {
         }
     }
 
+    /// Closes the port: who has connected already is served, and who comes now is refused by the system and can go elsewhere.
+    fn close(&self, listener: TcpListener, connections: &mut JoinSet<()>) {
+        // Asked of the system itself: the runtime may not have heard yet of who came last.
+        let Ok(listener) = listener.into_std() else { return };
+        while let Ok((stream, peer)) = listener.accept() {
+            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+            match stream {
+                Ok(stream) => self.admit(stream, Peer(peer), connections),
+                Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
+            }
+        }
+    }
+
     fn admit(&self, stream: TcpStream, peer: Peer, connections: &mut JoinSet<()>) {
         // Answers are small and written whole; waiting to fill a packet would only add to the latency.
         let _ = stream.set_nodelay(true);
-        if let Ok(place) = Arc::clone(&self.rooms.places).try_acquire_owned() {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             self.open(stream, peer, TowerToHyperService::new(self.router.clone()), true, place, connections);
-        } else if let Ok(place) = Arc::clone(&self.rooms.refusals).try_acquire_owned() {
+        } else if let Ok(place) = Arc::clone(&self.refusals).try_acquire_owned() {
             let connections_max = self.limits.connections_max;
             let refuse = service_fn(move |_: Request<Incoming>| async move {
                 Ok::<_, Infallible>(Problem::ConnectionsBusy { connections_max }.plainly())
@@ -155,19 +172,23 @@ impl Door {
         S: hyper::service::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
         <S as hyper::service::Service<Request<Incoming>>>::Future: Send,
     {
-        let (limits, stopped, tls) = (self.limits.clone(), self.stopped.clone(), self.tls.clone());
+        let (limits, stopped, tls) = (self.limits.clone(), self.closed.clone(), self.tls.clone());
         connections.spawn(async move {
-            let busy = Busy::default();
+            let (busy, stopping) = (Busy::default(), stopped.clone());
             let patience = Patience { head: limits.head, idle: limits.idle, write: limits.write_stall };
             let stream = StallBound::new(stream, patience, busy.clone());
             // From here to its answer a request is in work, and no head is waited for.
             let service = service_fn(move |mut request: Request<Incoming>| {
                 busy.set(true);
                 request.extensions_mut().insert(peer);
-                let (busy, answer) = (busy.clone(), service.call(request));
+                let (busy, stopping, answer) = (busy.clone(), stopping.clone(), service.call(request));
                 async move {
-                    let answer = answer.await;
+                    let mut answer = answer.await;
                     busy.set(false);
+                    // The sender is gone where the host stops.
+                    if let (Ok(answer), Err(_)) = (&mut answer, stopping.has_changed()) {
+                        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                    }
                     answer
                 }
             });
@@ -200,9 +221,13 @@ where
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        _ = stopped.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+        // Clients are told with their next answer; who sends nothing is closed after a while.
+        _ = stopped.changed() => match timeout(LINGER, connection.as_mut()).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
     };
     if let Err(error) = ended {

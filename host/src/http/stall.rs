@@ -100,6 +100,14 @@ impl StallBound {
         }
     }
 
+    /// Notes that the client takes its answer: that is no idling, however long it lasts.
+    fn taken(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let (Poll::Ready(Ok(_)), Wait::Idle(since)) = (&written, &mut self.wait) {
+            *since = Instant::now();
+        }
+        written
+    }
+
     fn bounded<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -133,7 +141,8 @@ impl AsyncRead for StallBound {
 
 impl AsyncWrite for StallBound {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.bounded(context, |stream, context| stream.poll_write(context, bytes))
+        let written = self.bounded(context, |stream, context| stream.poll_write(context, bytes));
+        self.taken(written)
     }
 
     fn poll_write_vectored(
@@ -141,7 +150,8 @@ impl AsyncWrite for StallBound {
         context: &mut Context<'_>,
         blocks: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.bounded(context, |stream, context| stream.poll_write_vectored(context, blocks))
+        let written = self.bounded(context, |stream, context| stream.poll_write_vectored(context, blocks));
+        self.taken(written)
     }
 
     fn is_write_vectored(&self) -> bool {

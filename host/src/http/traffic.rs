@@ -16,9 +16,11 @@ use contract::ids::{ModelName, ModelVersion};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::identity::RequestId;
 use super::openapi as schema;
 use super::problem::Problem;
 use super::{App, body, json_response, models};
+use crate::access::Principal;
 use crate::registry::{Order, OrderRefused};
 
 /// The most bytes of an order; a real one has a hundred.
@@ -50,9 +52,10 @@ pub async fn set(
     request: Request,
 ) -> Result<Response<Body>, Problem> {
     let name = models::named(name)?;
+    let giver = Giver::of(&request);
     let traffic = body::object(&app, request, ORDER_BYTES_MAX, Problem::BadOrder).await?;
     let traffic = traffic.ok_or_else(|| Problem::BadOrder("the body is empty".to_owned()))?;
-    carry_out(&app, name, Order::Traffic(traffic)).await
+    carry_out(&app, giver, name, Order::Traffic(traffic)).await
 }
 
 /// Answers `POST /v1/models/{name}/rollback`.
@@ -62,12 +65,28 @@ pub async fn roll_back(
     request: Request,
 ) -> Result<Response<Body>, Problem> {
     let name = models::named(name)?;
+    let giver = Giver::of(&request);
     let order = body::object(&app, request, ORDER_BYTES_MAX, Problem::BadOrder).await?;
     let Rollback { to } = order.unwrap_or_default();
-    carry_out(&app, name, Order::Rollback { to }).await
+    carry_out(&app, giver, name, Order::Rollback { to }).await
 }
 
-async fn carry_out(app: &Arc<App>, name: ModelName, order: Order) -> Result<Response<Body>, Problem> {
+/// Who gives an order, and with which request: it stands in the log, where an order is asked about later.
+struct Giver {
+    principal: Option<Arc<Principal>>,
+    request: Option<RequestId>,
+}
+
+impl Giver {
+    fn of(request: &Request) -> Self {
+        Self { principal: request.extensions().get().cloned(), request: request.extensions().get().cloned() }
+    }
+}
+
+async fn carry_out(app: &Arc<App>, giver: Giver, name: ModelName, order: Order) -> Result<Response<Body>, Problem> {
+    let token = giver.principal.as_ref().map_or("none needed", |principal| &principal.name);
+    let request_id = giver.request.as_ref().map_or("", |id| &id.0);
+    tracing::info!(token, request_id, model = %name, ?order, "an order is given");
     // The registry carries it out whether or not the client waits for the answer.
     app.models.order(&name, order).await.unwrap_or(Err(OrderRefused::Busy))?;
     models::status(app, name)

@@ -48,20 +48,21 @@ impl Files {
         let file = begin(folder, number)?;
         let files =
             Self { folder: folder.to_owned(), file_bytes, files_max, number, file, length: 0, flushed: Instant::now() };
-        files.forget_oldest()?;
+        files.forget_oldest();
         Ok(files)
     }
 
     /// Writes a line, into the next file where this one is full.
     pub fn write(&mut self, line: &[u8]) -> Result<(), LogError> {
         if self.length > 0 && self.length + line.len() as u64 > self.file_bytes {
-            let next = begin(&self.folder, self.number + 1)?;
+            // First what may fail and be tried again: a file that was begun cannot be begun once more.
             self.finish()?;
-            (self.file, self.length, self.number) = (next, 0, self.number + 1);
-            self.forget_oldest()?;
+            (self.file, self.length, self.number) = (begin(&self.folder, self.number + 1)?, 0, self.number + 1);
+            self.forget_oldest();
         }
+        self.file.write_all(line).map_err(|cause| self.failed(cause))?;
         self.length += line.len() as u64;
-        self.file.write_all(line).map_err(|cause| self.failed(cause))
+        Ok(())
     }
 
     /// Hands what was written to the system.
@@ -81,12 +82,20 @@ impl Files {
         self.file.get_ref().sync_data().map_err(|cause| self.failed(cause))
     }
 
-    fn forget_oldest(&self) -> Result<(), LogError> {
-        let files = list(&self.folder)?;
+    /// Removes what is too old; who moved it away before was quicker, and what cannot be removed is tried with the next file.
+    fn forget_oldest(&self) {
+        let files = match list(&self.folder) {
+            Ok(files) => files,
+            Err(error) => return tracing::warn!(%error, "the oldest of the prediction log stays"),
+        };
         for (_, path) in &files[..files.len().saturating_sub(self.files_max)] {
-            fs::remove_file(path).map_err(|cause| LogError::File { path: path.clone(), cause })?;
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!(%error, file = %path.display(), "the oldest of the prediction log stays");
+                }
+                _ => {}
+            }
         }
-        Ok(())
     }
 
     fn failed(&self, cause: io::Error) -> LogError {
@@ -103,4 +112,43 @@ fn begin(folder: &Path, number: u64) -> Result<BufWriter<File>, LogError> {
     let path = path_of(folder, number);
     let file = OpenOptions::new().append(true).create_new(true).mode(0o640).open(&path);
     Ok(BufWriter::with_capacity(256 << 10, file.map_err(|cause| LogError::File { path, cause })?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_was_full_is_written_again_when_it_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut files = Files::open(folder.path(), 10, 3).expect("a log");
+        files.write(b"one\n").expect("a disk");
+        files.flush().expect("a disk");
+        let good = std::mem::replace(
+            &mut files.file,
+            BufWriter::new(OpenOptions::new().write(true).open("/dev/full").expect("Linux has one")),
+        );
+        files.write(b"two\n").expect("it waits in memory");
+        assert!(files.flush().is_err(), "the disk is full");
+        assert!(files.write(b"three\n").is_err(), "and no next file is begun before this one is whole");
+        files.file = good;
+        files.write(b"four\n").expect("a disk again");
+        files.write(b"five\n").expect("a disk again");
+        files.finish().expect("a disk again");
+        let names: Vec<_> = list(folder.path()).expect("a folder").into_iter().map(|(number, _)| number).collect();
+        assert_eq!(names, [1, 2]);
+    }
+
+    #[test]
+    fn a_file_that_somebody_moved_away_is_no_trouble() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut files = Files::open(folder.path(), 4, 2).expect("a log");
+        for _ in 0..4 {
+            files.write(b"one\n").expect("a disk");
+            let _ = fs::remove_file(path_of(folder.path(), 1));
+        }
+        files.finish().expect("a disk");
+        let names: Vec<_> = list(folder.path()).expect("a folder").into_iter().map(|(number, _)| number).collect();
+        assert_eq!(names, [3, 4]);
+    }
 }

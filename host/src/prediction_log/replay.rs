@@ -151,7 +151,8 @@ impl Replay<'_> {
             let threshold = card.output.threshold.get();
             let same = logged.probability.to_bits() == score.to_bits()
                 && logged.threshold.to_bits() == threshold.to_bits()
-                && logged.decision == card.output.decide(score);
+                && logged.decision == card.output.decide(score)
+                && (&logged.model.name, logged.model.version) == (&card.model, card.version);
             if same {
                 outcome.same += 1;
                 continue;
