@@ -1,6 +1,6 @@
 //! The HTTP side: routes, answers, errors and connections. Only this module names axum and hyper.
 //!
-//! Read in this order: the [`routes`], [`users`] (what most requests are), [`predictions`] and [`score`] (many rows at
+//! Read in this order: the [`mod@routes`], [`users`] (what most requests are), [`predictions`] and [`score`] (many rows at
 //! once), [`protocols`] (what other clients speak), [`ingest`], [`models`], [`traffic`], [`health`], [`metrics`], what describes them ([`openapi`]), then what all share: [`choice`] (which version answers),
 //! [`lookup`] (a user's features), [`batch`] (threads for many rows), [`problem`] (every error), [`body`] (bounded reading), `rates` (how often),
 //! [`observe`] (who comes in, counting, panics), [`identity`] (of requests) [`server`] (connections and their end) and [`tls`].
