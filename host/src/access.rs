@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use url::{Host, Url};
 
 pub use list::{Principal, TokenError, TokenList, add, remove};
 pub use verb::TokensArgs;
@@ -77,6 +78,9 @@ pub enum Denied {
         "this host serves only its health, since it was started without tokens: its operator starts it with --tokens FILE"
     )]
     NoTokens,
+    /// A web page from elsewhere asks, by the browser of somebody on this machine.
+    #[error("a page of another origin may not ask a host that takes no tokens: start the host with --tokens FILE")]
+    ForeignOrigin,
     /// The caller shows none.
     #[error("a token is needed: send it as `authorization: Bearer TOKEN`")]
     Needed,
@@ -108,6 +112,18 @@ pub enum Gate {
 }
 
 impl Gate {
+    /// Turns away web pages where no tokens are asked for: the browser of whoever sits at this machine reaches the loopback address,
+    /// whatever page is open in it. It says where the page is from; other callers say nothing.
+    ///
+    /// # Errors
+    /// [`Denied::ForeignOrigin`].
+    pub fn admit_origin(&self, origin: Option<&[u8]>) -> Result<(), Denied> {
+        match (self, origin) {
+            (Self::Open, Some(origin)) if !is_loopback(origin) => Err(Denied::ForeignOrigin),
+            _ => Ok(()),
+        }
+    }
+
     /// Decides about a caller by the value of its `authorization` header; gives whose token it is, where one was needed.
     ///
     /// # Errors
@@ -127,6 +143,17 @@ impl Gate {
             _ => Ok(Some(principal)),
         }
     }
+}
+
+/// Tells whether an origin such as `http://127.0.0.1:8080` is this machine.
+fn is_loopback(origin: &[u8]) -> bool {
+    let url = str::from_utf8(origin).ok().and_then(|text| Url::parse(text).ok());
+    url.is_some_and(|url| match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    })
 }
 
 /// Gives the token of a header `Bearer TOKEN`; the scheme's case does not matter.

@@ -221,6 +221,7 @@ impl Problem {
         use StatusCode as S;
         match self {
             Self::Denied(Denied::NoTokens) => (S::FORBIDDEN, "no_tokens", "this host was started without tokens"),
+            Self::Denied(Denied::ForeignOrigin) => (S::FORBIDDEN, "foreign_origin", "a page of another origin"),
             Self::Denied(Denied::Needed) => (S::UNAUTHORIZED, "token_needed", "a token is needed"),
             Self::Denied(Denied::Unknown) => (S::UNAUTHORIZED, "unknown_token", "unknown token"),
             Self::Denied(Denied::Expired) => (S::UNAUTHORIZED, "token_expired", "the token has expired"),

@@ -183,3 +183,21 @@ fn a_head_is_guarded_as_the_get_and_an_unknown_path_is_no_secret() {
     house.get("/v1/nothing").is_problem(404, "unknown_route");
     house.order("DELETE", "/v1/models", "", "").is_problem(405, "method_not_allowed");
 }
+
+#[test]
+fn pages_from_elsewhere_may_not_use_the_browser_of_somebody_here() {
+    let open = House::new();
+    let ask = |house: &House, origin: &str| {
+        house.order("POST", "/v1/models/credit-risk/rollback", &format!("origin: {origin}\r\n"), "")
+    };
+    for foreign in ["https://evil.example", "http://127.0.0.1.evil.example", "null", "http://192.168.1.7:8080"] {
+        ask(&open, foreign).is_problem(403, "foreign_origin");
+    }
+    for own in ["http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080"] {
+        assert_eq!(ask(&open, own).status, 200, "{own}");
+    }
+    // A page elsewhere knows no token.
+    let ring = Ring::new();
+    let guarded = House::behind(ring.gate(), Limits::default());
+    ask(&guarded, "https://evil.example").is_problem(401, "token_needed");
+}
