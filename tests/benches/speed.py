@@ -60,7 +60,7 @@ def cpu_seconds(process):
     return total / ticks
 
 
-def wrk(folder, url, process, ids, get=None, post=None, token=None, threads=2, connections=CONNECTIONS, seconds=SECONDS):
+def wrk(folder, url, process, ids, get=None, post=None, token=None, threads=2, connections=CONNECTIONS, seconds=SECONDS, failures_max=0.0):
     """Runs wrk once; gives requests a second, p50 and p99 in ms, and microseconds of the server's CPU by request."""
     headers = f'wrk.headers["authorization"] = "Bearer {token}"\n' if token else ""
     if post:
@@ -78,7 +78,8 @@ def wrk(folder, url, process, ids, get=None, post=None, token=None, threads=2, c
     used = cpu_seconds(process) - before
     found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", done.stdout)
     requests, micros, failed, p50, p99 = map(int, found.groups())
-    assert failed == 0, f"{url}: {failed} of {requests} failed\n{done.stdout}"
+    # Some rivals drop connections now and then; we may not.
+    assert failed <= failures_max * requests, f"{url}: {failed} of {requests} failed\n{done.stdout}"
     return requests / (micros / 1e6), p50 / 1e3, p99 / 1e3, used / requests * 1e6
 
 
@@ -162,7 +163,7 @@ def main():
         slow = rivals(stack, folder, ids)
         results = {}
         for number in range(ROUNDS):
-            for name, process, at, how in fast + (slow if number < 3 else []):
+            for name, process, at, how in fast + ([(*rest, {**how, "failures_max": 0.05}) for *rest, how in slow] if number < 3 else []):
                 how = dict(how)
                 suffix = how.pop("suffix", None)
                 figures = ask(folder, at, process, suffix, how)
