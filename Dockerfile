@@ -11,6 +11,8 @@ COPY modules/trust.toml /etc/countersign/trust.toml
 USER countersign
 WORKDIR /var/lib/countersign
 VOLUME ["/var/lib/countersign"]
-# The host answers on loopback only, so share its network namespace with what stands before it.
+# Without tokens the host serves its health and nothing else: mount a file of them, and name it with COUNTERSIGN_TOKENS.
+ENV COUNTERSIGN_LISTEN=0.0.0.0:8080
+EXPOSE 8080
 ENTRYPOINT ["countersign"]
 CMD ["serve", "--modules", "modules", "--trust", "/etc/countersign/trust.toml", "--data", "data"]
