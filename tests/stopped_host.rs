@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use countersign_tests::{Chance, Host, Workshop};
+use countersign_tests::{Chance, Host, RawAnswer, Workshop};
 
 #[test]
 fn what_is_in_flight_is_finished() {
@@ -65,34 +65,18 @@ fn ask_until_the_end(address: &str) -> (u64, u64) {
                 // Nothing was sent: the host had closed before.
                 continue 'connections;
             }
-            let Some(head) = read_answer(&mut stream) else {
+            let Some(answer) = RawAnswer::read(&mut stream) else {
                 lost += 1;
                 continue 'connections;
             };
-            assert!(head.starts_with("http/1.1 200"), "{head}");
+            assert_eq!(answer.status, 200, "{answer:?}");
             answered += 1;
-            if head.contains("connection: close") {
+            if answer.closes {
                 continue 'connections;
             }
         }
     }
     (answered, lost)
-}
-
-/// Reads one answer whole; gives its head in lower case, or none where it does not come whole.
-fn read_answer(stream: &mut TcpStream) -> Option<String> {
-    let mut bytes = Vec::new();
-    let mut block = [0; 4096];
-    loop {
-        let count = stream.read(&mut block).ok().filter(|&count| count > 0)?;
-        bytes.extend_from_slice(&block[..count]);
-        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
-        let length = head.split("content-length: ").nth(1)?.lines().next()?.parse::<usize>().ok()?;
-        if bytes.len() >= end + 4 + length {
-            return Some(head);
-        }
-    }
 }
 
 #[test]

@@ -58,12 +58,6 @@ impl TryFrom<String> for Date {
     }
 }
 
-impl From<Date> for String {
-    fn from(date: Date) -> String {
-        date.to_string()
-    }
-}
-
 impl Date {
     /// Gives the ten characters: every answer has two dates, and chrono's general formatting takes longer than reading the store.
     fn text(self) -> [u8; 10] {

@@ -126,12 +126,6 @@ impl TryFrom<String> for Digest {
     }
 }
 
-impl From<Digest> for String {
-    fn from(digest: Digest) -> String {
-        digest.to_string()
-    }
-}
-
 impl Digest {
     /// Gives the text without a string of its own: every answer has one.
     fn text(&self) -> [u8; 71] {

@@ -237,10 +237,13 @@ fn read(path: &Path) -> Result<String, TrustError> {
     String::from_utf8(bytes).map_err(|_| failed(io::Error::other("it is not UTF-8")))
 }
 
+/// Tells whether a text may name who holds a key or a token: some characters, not too many, and none that a terminal obeys.
+pub fn names_holder(name: &str) -> bool {
+    (1..=HOLDER_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+}
+
 fn check_holder(name: &str) -> Result<(), PolicyError> {
-    let length = name.chars().count();
-    let fine = (1..=HOLDER_CHARS_MAX).contains(&length) && !name.chars().any(char::is_control);
-    if fine { Ok(()) } else { Err(PolicyError::Holder) }
+    if names_holder(name) { Ok(()) } else { Err(PolicyError::Holder) }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::approver::{
     ApproveArgs, ExportOmsArgs, InspectArgs, KeygenArgs, KeysArgs, RejectArgs, ReviewArgs, VerifyArgs,
 };
 use crate::config::{ConfigArgs, ServeArgs};
+use crate::health::HealthArgs;
 use crate::prediction_log::ReplayArgs;
 
 /// Serves features and predictions by user id, from models that a human has countersigned
@@ -21,6 +22,8 @@ pub struct Cli {
 enum Verb {
     /// Serve features and predictions, and swap in approved models while running
     Serve(ServeArgs),
+    /// Tell by the exit code whether a host is well
+    Health(HealthArgs),
     /// Show the bounds that `serve` keeps, with their reasons
     Config(ConfigArgs),
     /// Score logged predictions again, and hold every bit against the log
@@ -54,6 +57,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.verb {
             Verb::Serve(args) => args.run(),
+            Verb::Health(args) => args.run(),
             Verb::Config(args) => args.run(),
             Verb::Replay(args) => args.run(),
             Verb::Keygen(args) => args.run(),

@@ -75,6 +75,10 @@ pub struct ServeArgs {
     /// How the log is written, to standard error: lines for people, or an object of JSON a line
     #[arg(long, value_enum, default_value = "text", env = "COUNTERSIGN_LOG_FORMAT")]
     pub log_format: LogFormat,
+    /// Collector of OpenTelemetry to send traces to, by OTLP over HTTP, such as http://127.0.0.1:4318 [default: nothing is
+    /// traced]
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
     /// File of bounds, as `countersign config` prints it [default: the bounds that it prints]
     #[arg(long, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
     pub config: Option<PathBuf>,
@@ -122,6 +126,10 @@ pub struct Config {
     pub failures: FailureLimits,
     /// The folder of the prediction log, where there is one, and whether it must be kept.
     pub prediction_log: Option<(PathBuf, bool)>,
+    /// How the log is written.
+    pub log_format: LogFormat,
+    /// The collector of traces, where there is one.
+    pub collector: Option<String>,
     /// The bounds of the HTTP side.
     pub limits: Limits,
 }
@@ -197,6 +205,9 @@ pub enum ConfigError {
         /// The path refused.
         path: PathBuf,
     },
+    /// No traces can be sent there.
+    #[error("--otlp-endpoint {0}: use a URL such as http://127.0.0.1:4318; `/v1/traces` is put behind it")]
+    Collector(String),
     /// A file of bounds cannot be followed.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -248,6 +259,8 @@ impl Config {
             prediction_log,
             prediction_log_required,
             features_age_max_days,
+            log_format,
+            otlp_endpoint,
             config,
             drain_ms,
             ..
@@ -291,6 +304,11 @@ impl Config {
         if data.exists() && !data.is_dir() {
             return Err(ConfigError::DataInTheWay(data));
         }
+        // Set and empty means the same as not set, by custom of these variables.
+        let collector = otlp_endpoint.filter(|url| !url.is_empty());
+        if let Some(url) = collector.as_ref().filter(|url| !is_web(url)) {
+            return Err(ConfigError::Collector(url.clone()));
+        }
         limits.features_age_max = features_age_max_days.map(|days| Duration::from_secs(u64::from(days) * DAY_S));
         let failures = FailureLimits { share_max: failures_percent / 100.0, ..FailureLimits::default() };
         Ok(Self {
@@ -307,6 +325,8 @@ impl Config {
             poll,
             failures,
             prediction_log: prediction_log.map(|folder| (folder, prediction_log_required)),
+            log_format,
+            collector,
             limits,
         })
     }
@@ -329,6 +349,10 @@ fn place(modules: &Path) -> Result<Option<Place>, ConfigError> {
         ConfigError::Place { url: shown, cause }
     };
     url.parse().map(Some).map_err(refused)
+}
+
+fn is_web(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 fn checked_time(flag: &'static str, value: u64, min: u64, max: u64) -> Result<Duration, ConfigError> {
@@ -365,6 +389,7 @@ mod tests {
             prediction_log_required: false,
             features_age_max_days: None,
             log_format: LogFormat::Text,
+            otlp_endpoint: None,
             config: None,
             drain_ms: None,
         };

@@ -3,7 +3,7 @@
 //! Read in this order: the [`mod@routes`], [`users`] (what most requests are), [`predictions`] and [`score`] (many rows at
 //! once), [`protocols`] (what other clients speak), [`ingest`], [`models`], [`traffic`], [`health`], [`metrics`], what describes them ([`openapi`]), then what all share: [`choice`] (which version answers),
 //! [`lookup`] (a user's features), [`batch`] (threads for many rows), [`problem`] (every error), [`body`] (bounded reading), `rates` (how often),
-//! [`observe`] (who comes in, counting, panics), [`identity`] (of requests) [`server`] (connections and their end) and [`tls`].
+//! [`observe`] (who comes in, counting, panics), [`identity`] (of requests), `spans` (what is traced), [`server`] (connections and their end) and [`tls`].
 
 pub mod batch;
 pub mod body;
@@ -23,6 +23,7 @@ mod rates;
 pub mod routes;
 pub mod score;
 pub mod server;
+mod spans;
 mod stall;
 pub mod tls;
 pub mod traffic;
@@ -30,6 +31,7 @@ pub mod users;
 
 use std::io;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::Router;
 use axum::body::Body;
@@ -50,7 +52,7 @@ use self::rates::Rates;
 use self::routes::{Route, routes};
 use crate::access::{Access, Gate, Role};
 use crate::config::Limits;
-use crate::prediction_log::PredictionLog;
+use crate::prediction_log::{Entry, PredictionLog};
 use crate::store::Store;
 
 /// What all requests share.
@@ -117,6 +119,26 @@ impl App {
             batches,
             limits,
         }))
+    }
+
+    /// Refuses to be asked about more rows than a request may bring.
+    ///
+    /// # Errors
+    /// [`Problem::TooManyRows`].
+    fn check_rows(&self, count: usize) -> Result<(), Problem> {
+        let rows_max = self.limits.rows_max;
+        if count > rows_max { Err(Problem::TooManyRows { count, rows_max }) } else { Ok(()) }
+    }
+
+    /// Logs predictions that were made just now, where they are logged; only then they are put together.
+    ///
+    /// # Errors
+    /// [`Problem::Unlogged`], where they cannot be logged and must be.
+    fn keep<I: Iterator<Item = Entry>>(&self, entries: impl FnOnce(SystemTime) -> I) -> Result<(), Problem> {
+        match &self.log {
+            Some(log) => log.offer(entries(SystemTime::now()).collect()).map_err(|_| Problem::Unlogged),
+            None => Ok(()),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 mod models;
 
 use std::future::Future;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,13 +11,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use contract::view::FeatureView;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
-use tracing_subscriber::EnvFilter;
 
 use crate::access::{Gate, TokenFile};
-use crate::config::{Callers, Config, LogFormat, ServeArgs};
+use crate::config::{Callers, Config, ServeArgs};
 use crate::engine::{Engine, EngineLimits};
 use crate::http::server::{self, Entrance};
 use crate::http::tls::Certificates;
@@ -26,11 +25,14 @@ use crate::mirror::{Mirror, MirrorLimits};
 use crate::prediction_log::{LogLimits, PredictionLog};
 use crate::registry::{Registry, RegistryConfig};
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 
 /// The open files of a host beside its connections: the store's, the registry's, the runtime's.
 const OPEN_FILES_BESIDE: u64 = 128;
-/// The variable that chooses what is logged, such as `debug` or `host::http=debug`.
-const LOG_VARIABLE: &str = "COUNTERSIGN_LOG";
+
+/// The connections that the system holds for us until they are taken, as far as it allows. A burst of more than the usual 1,024 would have
+/// some wait for seconds, until they are offered again.
+const BACKLOG: u32 = 4_096;
 
 impl ServeArgs {
     /// Serves until SIGTERM or SIGINT.
@@ -38,11 +40,12 @@ impl ServeArgs {
     /// # Errors
     /// [`ConfigError`](crate::config::ConfigError) before anything is opened; then whatever cannot be opened.
     pub fn run(self) -> anyhow::Result<()> {
-        let format = self.log_format;
         let config = Config::from_args(self)?;
-        start_log(format);
+        let telemetry = Telemetry::start(config.log_format, config.collector.as_deref())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        runtime.context("cannot start the server's threads")?.block_on(serve(config))
+        let served = runtime.context("cannot start the server's threads")?.block_on(serve(config));
+        telemetry.stop();
+        served
     }
 }
 
@@ -52,9 +55,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = stop_signal().context("cannot listen for signals")?;
     let side = if config.admin_listen.is_some() { Side::WithoutOrders } else { Side::Whole };
     let tls = tls(config.tls.as_ref())?;
-    let mut entrances = vec![entrance(config.listen, side, tls.clone()).await?];
+    let mut entrances = vec![entrance(config.listen, side, tls.clone())?];
     if let Some(address) = config.admin_listen {
-        entrances.push(entrance(address, Side::Whole, tls).await?);
+        entrances.push(entrance(address, Side::Whole, tls)?);
     }
 
     let callers = config.callers.clone();
@@ -155,11 +158,19 @@ fn prediction_log(config: &Config) -> anyhow::Result<Option<Arc<PredictionLog>>>
 }
 
 /// Opens a port.
-async fn entrance(address: SocketAddr, side: Side, tls: Option<TlsAcceptor>) -> anyhow::Result<Entrance> {
-    let listener = TcpListener::bind(address).await.with_context(|| {
+fn entrance(address: SocketAddr, side: Side, tls: Option<TlsAcceptor>) -> anyhow::Result<Entrance> {
+    let listener = listen(address).with_context(|| {
         format!("cannot listen on {address}: stop what uses it, or choose another address with --listen")
     })?;
     Ok(Entrance { listener, side, tls })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A port that a host before this one has just left is free.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Reads the certificate, and follows it.
@@ -214,15 +225,4 @@ impl Signals {
             _ = self.interrupt.recv() => ("SIGINT", 130),
         }
     }
-}
-
-/// Logs go to stderr, so that stdout has the one line about the address and nothing else.
-fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    // It fails only where a log is set up already, as in a test.
-    let _ = match format {
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-    };
 }

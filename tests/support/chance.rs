@@ -22,6 +22,11 @@ impl Chance {
         Self { random: StdRng::seed_from_u64(seed) }
     }
 
+    /// Gives another source, whose seed comes from this one: one for each thread.
+    pub fn child(&mut self) -> Self {
+        Self { random: StdRng::seed_from_u64(self.random.random()) }
+    }
+
     /// Gives a moment from 0 on, up to this long.
     pub fn moment(&mut self, longest: Duration) -> Duration {
         longest.mul_f64(self.random.random())

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use contract::date::Date;
 use contract::digest::Digest;
 use contract::file::{self, Links, ReadError};
+use contract::trust::{HOLDER_CHARS_MAX, names_holder};
 use serde::Deserialize;
 use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
@@ -29,8 +30,6 @@ use super::{Denied, Role};
 const LIST_BYTES_MAX: u64 = 1 << 20;
 /// The most tokens: each is compared with what a caller shows.
 const TOKENS_MAX: usize = 1_000;
-/// The most characters of a name.
-const NAME_CHARS_MAX: usize = 128;
 /// What a new file says before its first token.
 const NEW_LIST: &str = "\
 # Who may ask this host for what. `countersign tokens add` writes here; a running host reads a change within a second.
@@ -108,7 +107,7 @@ pub enum FormError {
     #[error("it is no UTF-8")]
     NoText,
     /// A name is empty, too long, or not printable.
-    #[error("a name has 1 to {NAME_CHARS_MAX} printable characters")]
+    #[error("a name has 1 to {HOLDER_CHARS_MAX} printable characters")]
     Name,
     /// A name stands twice.
     #[error("there are two tokens called `{0}`: a name tells one from another")]
@@ -263,7 +262,5 @@ fn text_of(path: &Path) -> Result<String, TokenError> {
 }
 
 fn check_name(name: &str) -> Result<(), FormError> {
-    let length = name.chars().count();
-    let fine = (1..=NAME_CHARS_MAX).contains(&length) && !name.chars().any(char::is_control);
-    if fine { Ok(()) } else { Err(FormError::Name) }
+    if names_holder(name) { Ok(()) } else { Err(FormError::Name) }
 }

@@ -15,10 +15,9 @@ use contract::seal::{self, MODULE_BYTES_MAX};
 use contract::token::Token;
 use contract::trust::TrustPolicy;
 use serde::Deserialize;
-use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
 
 use super::registry::RegistryArgs;
+use crate::ask::{Identity, agent};
 
 /// How long a host may take to say what is live.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -120,11 +119,7 @@ fn live(host: &str, token_file: Option<&Path>, model: &ModelName) -> anyhow::Res
     let url = format!("{}/v1/models/{model}", host.trim_end_matches('/'));
     let said =
         || format!("cannot ask {} what is live: name a running host, such as http://127.0.0.1:8080", printable(&url));
-    // Certificates count as everywhere on this machine: by the system's store, or the file that SSL_CERT_FILE names.
-    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-    let config =
-        Agent::config_builder().timeout_global(Some(ANSWER_WITHIN)).http_status_as_error(false).tls_config(tls);
-    let mut request = Agent::new_with_config(config.build()).get(&url);
+    let mut request = agent(ANSWER_WITHIN, Identity::Shown).get(&url);
     if let Some(token) = Token::of_client(token_file)? {
         request = request.header("authorization", token.bearer());
     }

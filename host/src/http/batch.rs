@@ -1,14 +1,14 @@
 //! Many rows at once: scored on threads of their own, so that a long run holds up no worker that others wait for.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tracing::Span;
 
-use super::App;
 use super::identity::RequestId;
 use super::models::{Live, ScoreFault};
 use super::problem::Problem;
+use super::{App, spans};
 use crate::engine::{BatchPool, CHUNK_ROWS};
 use crate::prediction_log::Entry;
 
@@ -38,6 +38,14 @@ impl Batches {
         Arc::clone(&self.places).try_acquire_owned().map_err(|_| Problem::BatchesBusy)
     }
 
+    /// Tells whether there is one, for who would do much before it is needed.
+    ///
+    /// # Errors
+    /// [`Problem::BatchesBusy`].
+    pub fn check_room(&self) -> Result<(), Problem> {
+        if self.places.available_permits() > 0 { Ok(()) } else { Err(Problem::BatchesBusy) }
+    }
+
     /// Waits for a place, in the order of asking.
     ///
     /// # Errors
@@ -56,8 +64,9 @@ impl Batches {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let (reply, answer) = oneshot::channel();
+        let span = Span::current();
         let job = move || {
-            let done = work();
+            let done = span.in_scope(work);
             drop(place);
             // Whoever asked may have gone.
             let _ = reply.send(done);
@@ -84,7 +93,7 @@ pub fn score_all(live: &dyn Live, rows: &[f64], width: usize) -> Result<Vec<f64>
 /// # Errors
 /// [`ScoreFault`]; see [`Live::score`].
 pub fn checked(live: &dyn Live, rows: &[f64], width: usize) -> Result<Vec<f64>, ScoreFault> {
-    let scores = live.score(rows)?;
+    let scores = spans::guest(live).in_scope(|| live.score(rows))?;
     let (wanted, found) = (rows.len() / width, scores.len());
     match scores.iter().find(|score| !score.is_finite()) {
         None if wanted == found => Ok(scores),
@@ -98,15 +107,15 @@ pub fn checked(live: &dyn Live, rows: &[f64], width: usize) -> Result<Vec<f64>, 
 /// # Errors
 /// [`Problem::Unlogged`], where they cannot be logged and must be.
 pub fn log_rows(app: &App, id: &RequestId, live: &Arc<dyn Live>, rows: &[f64], scores: &[f64]) -> Result<(), Problem> {
-    let Some(log) = &app.log else { return Ok(()) };
-    let time = SystemTime::now();
-    let entries = rows.chunks_exact(app.view.width()).zip(scores).map(|(row, &probability)| Entry {
-        time,
-        request_id: Arc::clone(&id.0),
-        subject: None,
-        values: row.to_vec(),
-        probability,
-        live: Arc::clone(live),
-    });
-    log.offer(entries.collect()).map_err(|_| Problem::Unlogged)
+    app.keep(|time| {
+        let rows = rows.chunks_exact(app.view.width());
+        rows.zip(scores).map(move |(row, &probability)| Entry {
+            time,
+            request_id: Arc::clone(&id.0),
+            subject: None,
+            values: row.to_vec(),
+            probability,
+            live: Arc::clone(live),
+        })
+    })
 }

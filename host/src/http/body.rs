@@ -48,6 +48,21 @@ pub async fn object<T: DeserializeOwned>(
     parse(&bytes, refused)
 }
 
+/// Lets a request for the batch threads through where there is room for it. Its body is not held and parsed only to be refused: under
+/// overload that is what most of the work would be.
+///
+/// # Errors
+/// [`Problem::BatchesBusy`].
+pub async fn check_room(app: &App, request: Request) -> Result<Request, Problem> {
+    match app.batches.check_room() {
+        Ok(()) => Ok(request),
+        Err(busy) => {
+            discard(request.into_body(), app.limits.body_bytes_max, app.limits.body).await;
+            Err(busy)
+        }
+    }
+}
+
 /// Reads the bytes of a body that says it is JSON, and the permits that come back with them.
 ///
 /// # Errors

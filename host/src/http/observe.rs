@@ -18,13 +18,14 @@ use axum::routing::MethodRouter;
 use tokio::sync::OwnedSemaphorePermit;
 use tower_layer::Layer;
 use tower_service::Service;
+use tracing::{Instrument as _, Span};
 
-use super::App;
 use super::identity::{REQUEST_ID, RequestId};
 use super::problem::Problem;
 use super::rates::Client;
 use super::routes::Form;
 use super::server::Peer;
+use super::{App, spans};
 use crate::access::{Access, Role};
 
 /// What holds for a path.
@@ -81,8 +82,9 @@ where
         let start = Instant::now();
         let Around { app, path } = self.around.clone();
         let id = RequestId::of(request.headers());
+        let span = spans::request(request.method(), path.template, &id, request.headers());
         let admitted = path.admitted(&app, request, &id).map(|(request, place)| (self.inner.call(request), place));
-        Box::pin(async move {
+        let answer = async move {
             let response = match admitted {
                 Ok((answer, _place)) => caught(answer).await,
                 Err(problem) => problem.into_response(),
@@ -92,8 +94,10 @@ where
                 response.headers_mut().insert(REQUEST_ID, id);
             }
             app.metrics.answered(path.template, response.status(), start.elapsed());
+            spans::answered(&Span::current(), response.status());
             Ok(response)
-        })
+        };
+        Box::pin(answer.instrument(span))
     }
 }
 

@@ -108,17 +108,15 @@ fn integer(min: isize, max: isize) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(min)).maximum(Some(max))
 }
 
-/// An object with these properties, all of them needed, and no other.
-fn object<'a, S: Into<RefOr<Schema>>>(properties: impl IntoIterator<Item = (&'a str, S)>) -> ObjectBuilder {
-    let empty = ObjectBuilder::new().schema_type(Type::Object);
-    let closed = empty.additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
-    properties.into_iter().fold(closed, |object, (name, schema)| object.property(name, schema).required(name))
-}
-
 /// An object with these properties, all of them needed; others may stand beside them.
 fn open_object<'a, S: Into<RefOr<Schema>>>(properties: impl IntoIterator<Item = (&'a str, S)>) -> ObjectBuilder {
     let empty = ObjectBuilder::new().schema_type(Type::Object);
     properties.into_iter().fold(empty, |object, (name, schema)| object.property(name, schema).required(name))
+}
+
+/// An object with these properties, all of them needed, and no other.
+fn object<'a, S: Into<RefOr<Schema>>>(properties: impl IntoIterator<Item = (&'a str, S)>) -> ObjectBuilder {
+    open_object(properties).additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
 }
 
 /// The one text that stands here.
@@ -143,45 +141,38 @@ fn any_of(forms: impl IntoIterator<Item = Schema>) -> Schema {
     Schema::AnyOf(forms.into_iter().fold(AnyOfBuilder::new(), AnyOfBuilder::item).build())
 }
 
-/// The values of the features of the view, each with its name.
+/// The values of the features of the view, each with its name; besides numbers they may be of a further type.
+fn features_or(further: Option<Type>) -> Vec<(&'static str, ObjectBuilder)> {
+    let schema = |feature: &'static Feature| {
+        let mut types = vec![if feature.kind == FeatureKind::Int { Type::Integer } else { Type::Number }];
+        types.extend(further.clone());
+        types.extend(feature.missing_allowed.then_some(Type::Null));
+        let types = if let [one] = &types[..] { SchemaType::Type(one.clone()) } else { SchemaType::Array(types) };
+        let about = format!("{} Unit: {}.", feature.description, feature.unit);
+        let schema = ObjectBuilder::new().schema_type(types).description(Some(about));
+        (feature.name.as_str(), schema.minimum(Some(feature.min)).maximum(Some(feature.max)))
+    };
+    FeatureView::credit_risk().features.iter().map(schema).collect()
+}
+
 fn features() -> Vec<(&'static str, ObjectBuilder)> {
-    let features = &FeatureView::credit_risk().features;
-    features.iter().map(|feature| (feature.name.as_str(), feature_schema(feature))).collect()
+    features_or(None)
 }
 
 /// The same, where flags may be true or false.
 fn loose_features() -> Vec<(&'static str, ObjectBuilder)> {
-    let features = &FeatureView::credit_risk().features;
-    let loose = features.iter().map(|feature| {
-        let mut kinds = vec![number_of(feature), Type::Boolean];
-        kinds.extend(feature.missing_allowed.then_some(Type::Null));
-        (feature.name.as_str(), feature_schema(feature).schema_type(SchemaType::Array(kinds)))
-    });
-    loose.collect()
+    features_or(Some(Type::Boolean))
 }
 
-fn number_of(feature: &Feature) -> Type {
-    if feature.kind == FeatureKind::Int { Type::Integer } else { Type::Number }
-}
-
-fn feature_schema(feature: &Feature) -> ObjectBuilder {
-    let number = number_of(feature);
-    let kind = match feature.missing_allowed {
-        true => SchemaType::Array(vec![number, Type::Null]),
-        false => SchemaType::Type(number),
-    };
-    let about = format!("{} Unit: {}.", feature.description, feature.unit);
-    ObjectBuilder::new()
-        .schema_type(kind)
-        .minimum(Some(feature.min))
-        .maximum(Some(feature.max))
-        .description(Some(about))
+/// The id of a user.
+fn id() -> ObjectBuilder {
+    integer(0, isize::MAX)
 }
 
 text!(
     /// The id of a user: a whole number from 0 to 9223372036854775807.
     UserId,
-    integer(0, isize::MAX).examples([json!(5_008_804)])
+    id().examples([json!(5_008_804)])
 );
 text!(
     /// A day in UTC, as YYYY-MM-DD.
@@ -217,11 +208,6 @@ text!(
     /// What a score is: the probability of the event, or a score that resampling distorted.
     Kind,
     string().enum_values(Some(["probability", "score"]))
-);
-text!(
-    /// A share in percent, over 0 and at most 100.
-    PercentNumber,
-    ObjectBuilder::new().schema_type(Type::Number).exclusive_minimum(Some(0.0)).maximum(Some(100.0))
 );
 
 /// The features of the view that is served, null where missing.
@@ -287,7 +273,7 @@ impl PartialSchema for FeastQuestion {
         let full = view.features.iter().map(|feature| format!("{}:{}", view.name, feature.name));
         let name = string().enum_values(Some(plain.chain(full).collect::<Vec<_>>()));
         // Its clients send ids as texts too.
-        let id = integer(0, isize::MAX).schema_type(SchemaType::Array(vec![Type::Integer, Type::String]));
+        let id = id().schema_type(SchemaType::Array(vec![Type::Integer, Type::String]));
         let ids = list(Schema::from(id.pattern(Some("^(0|[1-9][0-9]{0,17})$"))));
         let entities: Schema = object([(view.entity.as_str(), ids)]).build().into();
         let form = |asked: (&str, Schema)| {
@@ -320,7 +306,7 @@ impl PartialSchema for MlflowQuestion {
             let data = object([("data", Schema::from(list(row)))]);
             Schema::from(data.property("columns", Object::with_type(Type::Null)))
         };
-        let (user, row) = (|| Schema::from(sequence([id_schema()])), || Schema::from(sequence(values())));
+        let (user, row) = (|| Schema::from(sequence([id().into()])), || Schema::from(sequence(values())));
         let splits = [split(&[entity], user()), split(&names, row()), nameless(user()), nameless(row())];
         let form = |name: &'static str, asked: Schema| Schema::from(object([(name, asked)]));
         let records = |name| [form(name, list(users()).into()), form(name, list(rows()).into())];
@@ -353,7 +339,7 @@ impl PartialSchema for InferenceQuestion {
         };
         let view = FeatureView::credit_risk();
         let values = || loose_features().into_iter().map(|(_, schema)| Schema::from(schema));
-        let user = tensor(view.entity.as_str(), "INT64", &[1], sequence([id_schema()]).into());
+        let user = tensor(view.entity.as_str(), "INT64", &[1], sequence([id().into()]).into());
         let row = tensor("features", "FP64", &[1, view.width() as i64], sequence(values()).into());
         let columns = loose_features()
             .into_iter()
@@ -370,10 +356,6 @@ impl PartialSchema for InferenceQuestion {
 }
 
 impl ToSchema for InferenceQuestion {}
-
-fn id_schema() -> Schema {
-    integer(0, isize::MAX).into()
-}
 
 /// Gives the description of all routes.
 pub fn describe() -> OpenApi {

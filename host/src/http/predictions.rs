@@ -7,8 +7,9 @@
 //! of one moment.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::Response;
@@ -27,7 +28,7 @@ use super::models::Live;
 use super::openapi as schema;
 use super::problem::Problem;
 use super::users::Prediction;
-use super::{App, body};
+use super::{App, body, spans};
 use crate::engine::CHUNK_ROWS;
 
 /// The most bytes of a question: 10,000 of the longest ids.
@@ -105,16 +106,17 @@ struct Work {
 }
 
 /// Answers `POST /v1/predictions`, with `?model=` and `?version=` or by what answers each user.
-pub async fn predictions(State(app): State<Arc<App>>, request: Request) -> Result<Response<Body>, Problem> {
+pub async fn predictions(
+    State(app): State<Arc<App>>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
     let asked = Asked::read(request.uri().query())?;
-    let id = request.extensions().get::<RequestId>().cloned().ok_or(Problem::Internal)?;
     let form = if wants_lines(request.headers()) { Form::Lines } else { Form::List };
+    let request = body::check_room(&app, request).await?;
     let question: Option<Question> = body::object(&app, request, QUESTION_BYTES_MAX, Problem::BadBody).await?;
     let Question { user_ids, features } = question.ok_or_else(|| Problem::BadBody("it is empty".to_owned()))?;
-    let (count, rows_max) = (user_ids.len(), app.limits.rows_max);
-    if count > rows_max {
-        return Err(Problem::TooManyRows { count, rows_max });
-    }
+    app.check_rows(user_ids.len())?;
     let choice = Choice::make(&app, &asked)?;
     // Whether there is room is known before the answer begins; its later parts wait for their turn.
     let place = app.batches.place()?;
@@ -174,7 +176,7 @@ impl Work {
 
     fn predicted(&self, ids: &[EntityId]) -> Result<Vec<u8>, Problem> {
         let start = Instant::now();
-        let found: Vec<_> = ids.iter().map(|&id| Found::fresh(&self.app, id)).collect();
+        let found: Vec<_> = spans::features().in_scope(|| ids.iter().map(|&id| Found::fresh(&self.app, id)).collect());
         let mut scored: Vec<Option<Result<f64, Problem>>> = ids.iter().map(|_| None).collect();
         let read = start.elapsed();
         let answering = self.answering(ids, &found);
@@ -184,16 +186,14 @@ impl Work {
         }
         let ages = found.iter().filter_map(|found| found.as_ref().ok()).map(|found| found.age_seconds);
         self.app.metrics.predicted(read, start.elapsed(), ages);
-        if let Some(log) = &self.app.log {
-            let now = SystemTime::now();
-            let of = |live: &Arc<dyn Live>, place: usize| match (&found[place], &scored[place]) {
+        self.app.keep(|now| {
+            let (found, scored) = (&found, &scored);
+            let of = move |live: &Arc<dyn Live>, place: usize| match (&found[place], &scored[place]) {
                 (Ok(found), Some(Ok(score))) => Some(found.entry(now, &self.id, *score, live)),
                 _ => None,
             };
-            let entries =
-                answering.iter().flat_map(|(live, places)| places.iter().filter_map(|&place| of(live, place)));
-            log.offer(entries.collect()).map_err(|_| Problem::Unlogged)?;
-        }
+            answering.iter().flat_map(move |(live, places)| places.iter().filter_map(move |&place| of(live, place)))
+        })?;
         let live_of = |place: usize| answering.iter().find(|(_, places)| places.binary_search(&place).is_ok());
         let mut bytes = Vec::with_capacity(ids.len() * 400);
         for (place, ((&id, found), score)) in ids.iter().zip(&found).zip(scored).enumerate() {

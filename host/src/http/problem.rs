@@ -352,9 +352,9 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    /// Answers plainly, and carries the problem along for who knows a better form.
+    /// Hands the problem to what stands around every route, which writes it in the route's form.
     fn into_response(self) -> Response<Body> {
-        let mut response = self.plainly();
+        let mut response = Response::new(Body::empty());
         response.extensions_mut().insert(Arc::new(self));
         response
     }

@@ -11,20 +11,20 @@ pub mod v2;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use contract::ids::EntityId;
 use contract::record::row_of;
 use contract::view::{Feature, FeatureView};
 use serde_json::Value;
 
-use super::App;
 use super::batch::{log_rows, score_all};
 use super::choice::{Asked, Choice};
 use super::identity::RequestId;
 use super::lookup::Found;
 use super::models::Live;
 use super::problem::Problem;
+use super::{App, spans};
 
 /// A value of a column.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -165,11 +165,8 @@ impl Inputs {
 /// # Errors
 /// [`Problem`]: nothing answers, a user's features cannot be used, or a row could not be scored.
 pub async fn score(app: &Arc<App>, id: &RequestId, asked: &Asked, inputs: Inputs) -> Result<Scored, Problem> {
-    let (width, rows_max) = (app.view.width(), app.limits.rows_max);
-    let count = inputs.count(width);
-    if count > rows_max {
-        return Err(Problem::TooManyRows { count, rows_max });
-    }
+    let width = app.view.width();
+    app.check_rows(inputs.count(width))?;
     let live = Choice::make(app, asked)?.of(None);
     let (scoring, working, id) = (Arc::clone(&live), Arc::clone(app), id.clone());
     let work = move || {
@@ -182,17 +179,16 @@ pub async fn score(app: &Arc<App>, id: &RequestId, asked: &Asked, inputs: Inputs
             Inputs::Users(users) => users,
         };
         let start = Instant::now();
-        let found = users.into_iter().map(|user| Found::fresh(&working, user)).collect::<Result<Vec<_>, _>>()?;
+        let found = spans::features()
+            .in_scope(|| users.into_iter().map(|user| Found::fresh(&working, user)).collect::<Result<Vec<_>, _>>())?;
         let rows: Vec<f64> = found.iter().flat_map(|found| &found.record.values).copied().collect();
         let read = start.elapsed();
-        let start = Instant::now();
         let scores = score_all(&*scoring, &rows, width)?;
-        working.metrics.predicted(read, start.elapsed(), found.iter().map(|found| found.age_seconds));
-        if let Some(log) = &working.log {
-            let now = SystemTime::now();
-            let entries = found.iter().zip(&scores).map(|(found, &score)| found.entry(now, &id, score, &scoring));
-            log.offer(entries.collect()).map_err(|_| Problem::Unlogged)?;
-        }
+        working.metrics.predicted(read, start.elapsed() - read, found.iter().map(|found| found.age_seconds));
+        working.keep(|now| {
+            let (id, scoring) = (&id, &scoring);
+            found.iter().zip(&scores).map(move |(found, &score)| found.entry(now, id, score, scoring))
+        })?;
         Ok::<_, Problem>(scores)
     };
     let scores = app.batches.run(app.batches.place()?, work).await??;

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
@@ -16,13 +17,12 @@ use contract::record::row_of;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::batch::log_rows;
-use super::batch::score_all;
-use super::choice::{Answerer, Asked, Choice};
+use super::choice::{Answerer, Asked};
 use super::identity::RequestId;
 use super::models::named;
 use super::openapi as schema;
 use super::problem::Problem;
+use super::protocols::{self, Inputs, Scored};
 use super::{App, body, json_response};
 
 /// What is asked about.
@@ -55,6 +55,7 @@ struct Score<'a> {
 /// Answers `POST /v1/models/{name}/score`, with `?version=` or by the live version.
 pub async fn score(
     State(app): State<Arc<App>>,
+    Extension(id): Extension<RequestId>,
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
@@ -63,29 +64,18 @@ pub async fn score(
         return Err(Problem::BadRequest("the path names the model; the one parameter here is `version`".to_owned()));
     }
     let asked = Asked { model: Some(named(name)?), ..asked };
-    let id = request.extensions().get::<RequestId>().cloned().ok_or(Problem::Internal)?;
     let bytes_max = app.limits.body_bytes_max;
+    let request = body::check_room(&app, request).await?;
     let question: Option<Question> = body::object(&app, request, bytes_max, Problem::BadBody).await?;
     let rows = question.ok_or_else(|| Problem::BadBody("it is empty".to_owned()))?.rows;
-    let (count, rows_max) = (rows.len(), app.limits.rows_max);
-    if count > rows_max {
-        return Err(Problem::TooManyRows { count, rows_max });
-    }
-    let live = Choice::make(&app, &asked)?.of(None);
-    let width = app.view.width();
-    let mut values = Vec::with_capacity(count * width);
+    // Before they are read: what is too much is not looked at.
+    app.check_rows(rows.len())?;
+    let mut values = Vec::with_capacity(rows.len() * app.view.width());
     for (row, features) in rows.into_iter().enumerate() {
         let bad = |error| Problem::BadRow { row, error };
         values.extend(row_of(app.view, features).map_err(|error| bad(error.to_string()))?);
     }
-    let (scoring, working) = (Arc::clone(&live), Arc::clone(&app));
-    let place = app.batches.place()?;
-    let scores = app.batches.run(place, move || {
-        let scores = score_all(&*scoring, &values, width)?;
-        log_rows(&working, &id, &scoring, &values, &scores)?;
-        Ok::<_, Problem>(scores)
-    });
-    let scores = scores.await??;
+    let Scored { live, scores } = protocols::score(&app, &id, &asked, Inputs::Rows(values)).await?;
     let output = &live.card().output;
     let scores = scores.into_iter().map(|score| Score { probability: score, decision: output.decide(score) });
     Ok(json_response(&Scores {

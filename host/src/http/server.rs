@@ -64,8 +64,8 @@ pub async fn serve(entrances: Vec<Entrance>, app: Arc<App>, stop: impl Future<Ou
         let places = Arc::new(Semaphore::new(limits.connections_max));
         let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
         let (closing, closed) = watch::channel(());
-        let door = Door { router, limits, tls, places, refusals, stopped, closing: Some(closing), closed };
-        open.spawn(door.keep(listener));
+        let door = Door { router, limits, tls, places, refusals, closed };
+        open.spawn(door.keep(listener, stopped, closing));
     }
     stop.await;
     drop(stopping);
@@ -92,22 +92,18 @@ struct Door {
     tls: Option<TlsAcceptor>,
     places: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
-    /// Closed when the host stops.
-    stopped: watch::Receiver<()>,
-    /// Dropped when the port is closed.
-    closing: Option<watch::Sender<()>>,
-    /// Tells connections so. Not before: a client that is told to close its connection opens another at once.
+    /// Its sender is dropped when the port is closed. Not before: a client that is told to close its connection opens another at once.
     closed: watch::Receiver<()>,
 }
 
 impl Door {
-    /// Takes connections until the host stops, then waits for them to end.
-    async fn keep(mut self, listener: TcpListener) {
+    /// Takes connections until the host stops, then tells them and waits for them to end.
+    async fn keep(self, listener: TcpListener, mut stopped: watch::Receiver<()>, closing: watch::Sender<()>) {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 // It can only fail, when the sender is dropped: that is the sign to stop.
-                _ = self.stopped.changed() => break,
+                _ = stopped.changed() => break,
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => self.admit(stream, Peer(peer), &mut connections),
                     Err(error) => {
@@ -119,7 +115,7 @@ impl Door {
             }
         }
         self.close(listener, &mut connections);
-        drop(self.closing.take());
+        drop(closing);
         tracing::info!(connections = connections.len(), "draining");
         let ended = timeout(self.limits.drain, async {
             while let Some(ended) = connections.join_next().await {
@@ -172,30 +168,30 @@ impl Door {
         S: hyper::service::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
         <S as hyper::service::Service<Request<Incoming>>>::Future: Send,
     {
-        let (limits, stopped, tls) = (self.limits.clone(), self.closed.clone(), self.tls.clone());
+        let (limits, closed, tls) = (self.limits.clone(), self.closed.clone(), self.tls.clone());
         connections.spawn(async move {
-            let (busy, stopping) = (Busy::default(), stopped.clone());
+            let (busy, closing) = (Busy::default(), closed.clone());
             let patience = Patience { head: limits.head, idle: limits.idle, write: limits.write_stall };
             let stream = StallBound::new(stream, patience, busy.clone());
             // From here to its answer a request is in work, and no head is waited for.
             let service = service_fn(move |mut request: Request<Incoming>| {
                 busy.set(true);
                 request.extensions_mut().insert(peer);
-                let (busy, stopping, answer) = (busy.clone(), stopping.clone(), service.call(request));
+                let (busy, closing, answer) = (busy.clone(), closing.clone(), service.call(request));
                 async move {
                     let mut answer = answer.await;
                     busy.set(false);
                     // The sender is gone where the host stops.
-                    if let (Ok(answer), Err(_)) = (&mut answer, stopping.has_changed()) {
+                    if let (Ok(answer), Err(_)) = (&mut answer, closing.has_changed()) {
                         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                     }
                     answer
                 }
             });
             match tls {
-                None => connection(stream, service, keep_alive, stopped).await,
+                None => connection(stream, service, keep_alive, closed).await,
                 Some(tls) => match timeout(limits.head, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => connection(stream, service, keep_alive, stopped).await,
+                    Ok(Ok(stream)) => connection(stream, service, keep_alive, closed).await,
                     Ok(Err(error)) => tracing::debug!(%error, "a caller and we found no way to speak TLS"),
                     Err(_) => tracing::debug!("a caller did not finish the TLS handshake in time"),
                 },
@@ -206,7 +202,7 @@ impl Door {
 }
 
 /// Serves one connection to its end.
-async fn connection<I, S>(stream: I, service: S, keep_alive: bool, mut stopped: watch::Receiver<()>)
+async fn connection<I, S>(stream: I, service: S, keep_alive: bool, mut closed: watch::Receiver<()>)
 where
     I: AsyncRead + AsyncWrite + Unpin,
     S: HttpService<Incoming, ResBody = Body, Error = Infallible>,
@@ -222,7 +218,7 @@ where
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         // Clients are told with their next answer; who sends nothing is closed after a while.
-        _ = stopped.changed() => match timeout(LINGER, connection.as_mut()).await {
+        _ = closed.changed() => match timeout(LINGER, connection.as_mut()).await {
             Ok(ended) => ended,
             Err(_) => {
                 connection.as_mut().graceful_shutdown();

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
@@ -48,45 +49,44 @@ pub async fn show(
 /// Answers `PUT /v1/models/{name}/traffic`.
 pub async fn set(
     State(app): State<Arc<App>>,
+    giver: Giver,
+    Extension(id): Extension<RequestId>,
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
     let name = models::named(name)?;
-    let giver = Giver::of(&request);
     let traffic = body::object(&app, request, ORDER_BYTES_MAX, Problem::BadOrder).await?;
     let traffic = traffic.ok_or_else(|| Problem::BadOrder("the body is empty".to_owned()))?;
-    carry_out(&app, giver, name, Order::Traffic(traffic)).await
+    carry_out(&app, giver, &id, name, Order::Traffic(traffic)).await
 }
 
 /// Answers `POST /v1/models/{name}/rollback`.
 pub async fn roll_back(
     State(app): State<Arc<App>>,
+    giver: Giver,
+    Extension(id): Extension<RequestId>,
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
     let name = models::named(name)?;
-    let giver = Giver::of(&request);
     let order = body::object(&app, request, ORDER_BYTES_MAX, Problem::BadOrder).await?;
     let Rollback { to } = order.unwrap_or_default();
-    carry_out(&app, giver, name, Order::Rollback { to }).await
+    carry_out(&app, giver, &id, name, Order::Rollback { to }).await
 }
 
-/// Who gives an order, and with which request: it stands in the log, where an order is asked about later.
-struct Giver {
-    principal: Option<Arc<Principal>>,
-    request: Option<RequestId>,
-}
+/// Whose token came with an order; none where none was needed.
+type Giver = Option<Extension<Arc<Principal>>>;
 
-impl Giver {
-    fn of(request: &Request) -> Self {
-        Self { principal: request.extensions().get().cloned(), request: request.extensions().get().cloned() }
-    }
-}
-
-async fn carry_out(app: &Arc<App>, giver: Giver, name: ModelName, order: Order) -> Result<Response<Body>, Problem> {
-    let token = giver.principal.as_ref().map_or("none needed", |principal| &principal.name);
-    let request_id = giver.request.as_ref().map_or("", |id| &id.0);
-    tracing::info!(token, request_id, model = %name, ?order, "an order is given");
+async fn carry_out(
+    app: &Arc<App>,
+    giver: Giver,
+    id: &RequestId,
+    name: ModelName,
+    order: Order,
+) -> Result<Response<Body>, Problem> {
+    // Where an order is asked about later.
+    let token = giver.as_ref().map_or("none needed", |giver| &giver.name);
+    tracing::info!(token, request_id = &*id.0, model = %name, ?order, "an order is given");
     // The registry carries it out whether or not the client waits for the answer.
     app.models.order(&name, order).await.unwrap_or(Err(OrderRefused::Busy))?;
     models::status(app, name)

@@ -1,7 +1,7 @@
 //! Answers about one user: the stored features, and a prediction from them.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use axum::Extension;
 use axum::body::Body;
@@ -22,7 +22,7 @@ use super::lookup::{Found, Row, States};
 use super::models::Live;
 use super::openapi as schema;
 use super::problem::Problem;
-use super::{App, json_response};
+use super::{App, json_response, spans};
 
 /// A user's stored features.
 #[derive(Serialize, ToSchema)]
@@ -105,7 +105,8 @@ pub async fn features(
     State(app): State<Arc<App>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response<Body>, Problem> {
-    let found = Found::read(&app, user(id)?)?;
+    let user = user(id)?;
+    let found = spans::features().in_scope(|| Found::read(&app, user))?;
     let record = &found.record;
     Ok(json_response(&Features {
         user_id: record.entity,
@@ -127,7 +128,8 @@ pub async fn prediction(
 ) -> Result<Response<Body>, Problem> {
     let asked = Asked::read(uri.query())?;
     let start = Instant::now();
-    let found = Found::fresh(&app, user(id)?)?;
+    let user = user(id)?;
+    let found = spans::features().in_scope(|| Found::fresh(&app, user))?;
     let read = start.elapsed();
     let values = &found.record.values;
     // The one snapshot of the model: whatever goes live from here on, this request keeps it.
@@ -135,10 +137,7 @@ pub async fn prediction(
     // On this worker: a row takes microseconds, handing it to another thread would take longer.
     let probability = checked(&*live, values, app.view.width())?[0];
     app.metrics.predicted(read, start.elapsed() - read, [found.age_seconds]);
-    if let Some(log) = &app.log {
-        let entry = found.entry(SystemTime::now(), &request, probability, &live);
-        log.offer(vec![entry]).map_err(|_| Problem::Unlogged)?;
-    }
+    app.keep(|now| std::iter::once(found.entry(now, &request, probability, &live)))?;
     let features = Row { view: app.view, values };
     Ok(json_response(&Prediction::new(&found, probability, &*live, Some(features))))
 }

@@ -83,14 +83,12 @@ fn fault(problem: &Problem) -> Response<Body> {
 
 /// Answers `POST /get-online-features`.
 pub async fn online_features(State(app): State<Arc<App>>, request: Request) -> Result<Response<Body>, Problem> {
+    let request = body::check_room(&app, request).await?;
     let question: Option<Question> = body::object(&app, request, QUESTION_BYTES_MAX, Problem::BadBody).await?;
     let question = question.ok_or_else(|| Problem::BadBody("it is empty".to_owned()))?;
     let places = question.places(app.view)?;
     let users = question.users(app.view)?;
-    let (count, rows_max) = (users.len(), app.limits.rows_max);
-    if count > rows_max {
-        return Err(Problem::TooManyRows { count, rows_max });
-    }
+    app.check_rows(users.len())?;
     let reading = Arc::clone(&app);
     let work = move || answer(&reading, &users, &places, question.full_feature_names);
     let answer = app.batches.run(app.batches.place()?, work).await??;

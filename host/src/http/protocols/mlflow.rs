@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
@@ -73,9 +74,13 @@ fn fault(problem: &Problem) -> Response<Body> {
 }
 
 /// Answers `POST /invocations`, with `?model=` and `?version=` or by the live version of the default model.
-pub async fn invocations(State(app): State<Arc<App>>, request: Request) -> Result<Response<Body>, Problem> {
+pub async fn invocations(
+    State(app): State<Arc<App>>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
     let asked = Asked::read(request.uri().query())?;
-    let id = request.extensions().get::<RequestId>().cloned().ok_or(Problem::Internal)?;
+    let request = body::check_room(&app, request).await?;
     let (bytes, _room) = body::json(&app, request, app.limits.body_bytes_max).await?;
     let question: Option<Question> = body::parse(&without_nan(&bytes), Problem::BadBody)?;
     let inputs = question.ok_or_else(|| Problem::BadBody("it is empty".to_owned()))?.inputs(app.view)?;

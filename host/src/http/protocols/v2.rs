@@ -11,6 +11,7 @@ mod tensors;
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
@@ -152,10 +153,14 @@ pub async fn index(State(app): State<Arc<App>>, request: Request) -> Result<Resp
 }
 
 /// Answers `POST /v2/models/{name}[/versions/{version}]/infer`.
-pub async fn infer(State(app): State<Arc<App>>, named: Named, request: Request) -> Result<Response<Body>, Problem> {
+pub async fn infer(
+    State(app): State<Arc<App>>,
+    Extension(id): Extension<RequestId>,
+    named: Named,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
     let asked = asked(named)?;
-    let (head, body) = request.into_parts();
-    let id = head.extensions.get::<RequestId>().cloned().ok_or(Problem::Internal)?;
+    let (head, body) = body::check_room(&app, request).await?.into_parts();
     let (bytes, _room) = body::read_within(body, app.limits.body_bytes_max, app.limits.body, &app.bodies).await?;
     let json_length =
         match head.headers.get(JSON_LENGTH).map(|length| length.to_str().ok().and_then(|text| text.parse().ok())) {
