@@ -15,5 +15,5 @@ rival() {
 export RIVAL_FASTAPI RIVAL_MLSERVER RIVAL_FEAST
 RIVAL_FASTAPI=$(rival fastapi fastapi==0.165.0 uvicorn[standard]==0.54.0 scikit-learn==1.9.1 joblib pandas pyarrow)
 RIVAL_MLSERVER=$(rival mlserver mlserver==1.7.1 mlserver-sklearn==1.7.1)
-RIVAL_FEAST=$(rival feast feast==0.67.0)
+RIVAL_FEAST=$(rival feast "$(cat tests/feast-requirements.txt)")
 PYTHONPATH=tests exec python3 tests/benches/speed.py "${3:-${CARGO_TARGET_DIR:-target}/debug}" "${1:-5}" "${2:-5}"

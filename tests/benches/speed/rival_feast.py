@@ -5,7 +5,7 @@ import pathlib
 import sys
 
 import pandas
-from feast import Entity, FeatureStore, FeatureView, Field, FileSource
+from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, FileSource
 from feast.types import Float64, Int64
 from feast.value_type import ValueType
 
@@ -25,5 +25,5 @@ source = FileSource(path=str(folder / "latest.parquet"), timestamp_field="event_
 types = {name: Float64 if str(latest[name].dtype).startswith("float") else Int64 for name in NAMES}
 fields = [Field(name=name, dtype=types[name]) for name in NAMES]
 view = FeatureView(name="credit-risk", entities=[user], ttl=datetime.timedelta(0), schema=fields, source=source)
-store.apply([user, view])
+store.apply([user, view, FeatureService(name="credit-risk", features=[view])])
 store.materialize(datetime.datetime(2000, 1, 1), datetime.datetime.now())
