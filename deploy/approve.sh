@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Countersigns a reviewed candidate, and puts it where hosts pick it up. The approver's key comes in a variable and is on disk for no
+# longer than the signing takes.
+#
+#   APPROVER_KEY="$(cat ada.pem)" deploy/approve.sh CANDIDATE DIGEST REGISTRY BY REASON [OVERRIDE]
+#
+#   DIGEST     of what was reviewed, as deploy/review.sh gave it: anything else is refused
+#   REGISTRY   a folder with trust.toml, or s3://BUCKET/PREFIX; for that, TRUST names the policy
+#   OVERRIDE   why a missed gate does not matter, where one was missed
+set -euo pipefail
+[ $# -ge 5 ] || { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0" >&2; exit 2; }
+candidate=$1 digest=$2 registry=$3 by=$4 reason=$5 override=${6:-}
+here=$(dirname "$0")
+[ -n "${APPROVER_KEY:-}" ] || { echo 'approve: APPROVER_KEY is not set' >&2; exit 2; }
+
+# A registry of its own to sign in: what comes out of it is whole, or not there at all.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/approved"
+(umask 077 && printf '%s\n' "$APPROVER_KEY" >"$work/key.pem")
+unset APPROVER_KEY
+cp "${TRUST:-$registry/trust.toml}" "$work/trust.toml"
+countersign approve "$candidate" --yes --expect-digest "$digest" --key "$work/key.pem" --by "$by" --reason "$reason" \
+    ${override:+--override "$override"} --modules "$work"
+approved=$(echo "$work"/approved/*.wasm)
+# Hosts would refuse what this refuses.
+countersign verify "$approved" --modules "$work"
+"$here/registry.sh" put "$approved" "$registry"

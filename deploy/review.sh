@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# What an approver is to know of a candidate, before anybody approves: whether its seal holds, its figures, its gates, its digest.
+#
+#   deploy/review.sh CANDIDATE REGISTRY
+#
+# Prints it, puts it into $GITHUB_STEP_SUMMARY and the digest into $GITHUB_OUTPUT, if those are set: the approval then is for this digest only.
+set -euo pipefail
+[ $# -eq 2 ] || { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0" >&2; exit 2; }
+{
+    printf '## %s\n\n```text\n' "$(basename "$1")"
+    countersign review "$1" --modules "$2"
+    printf '```\n'
+} | tee -a "${GITHUB_STEP_SUMMARY:-/dev/null}"
+echo "digest=$(countersign inspect "$1" --json | jq --raw-output .module_digest)" | tee -a "${GITHUB_OUTPUT:-/dev/null}"
