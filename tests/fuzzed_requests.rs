@@ -180,7 +180,7 @@ fn bad_request(good: &Good, chance: &mut Chance) -> (Vec<u8>, bool) {
     };
     let mut request = format!("{method} ").into_bytes();
     request.extend(path);
-    request.extend(b" HTTP/1.1\r\nhost: h\r\n");
+    request.extend(b" HTTP/1.1\r\nhost: localhost\r\n");
     if !kind.is_empty() {
         request.extend([b"content-type: ", &kind[..], b"\r\n"].concat());
     }

@@ -169,7 +169,7 @@ fn ten_times_too_many_requests_are_refused_and_the_rest_answered() {
         read_scores(&workshop, "modules/candidates/credit-risk-1.wasm").into_keys().take(USERS).collect();
     let body = serde_json::json!({ "user_ids": users }).to_string();
     let request = format!(
-        "POST /v1/predictions HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST /v1/predictions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     let (address, request) = (host.address(), request.into_bytes());

@@ -32,7 +32,7 @@ fn what_is_in_flight_is_finished() {
     let (first, second) = record.split_at(record.len() / 2);
     write!(
         stream,
-        "POST /v1/features HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n{first}",
+        "POST /v1/features HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n{first}",
         record.len()
     )
     .expect("the head and half the body");
@@ -57,7 +57,7 @@ fn what_is_in_flight_is_finished() {
 /// were not.
 fn ask_until_the_end(address: &str) -> (u64, u64) {
     let (mut answered, mut lost) = (0, 0);
-    let request = b"GET /v1/users/5008804/prediction HTTP/1.1\r\nhost: h\r\n\r\n";
+    let request = b"GET /v1/users/5008804/prediction HTTP/1.1\r\nhost: localhost\r\n\r\n";
     'connections: while let Ok(mut stream) = TcpStream::connect(address) {
         stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a deadline");
         loop {

@@ -103,7 +103,7 @@ fn a_callers_trace_is_continued_down_to_the_guest() {
         stream.read_to_string(&mut answer).expect("an answer");
         answer
     };
-    let head = format!("host: h\r\nconnection: close\r\ntraceparent: 00-{TRACE}-{PARENT}-01\r\n");
+    let head = format!("host: localhost\r\nconnection: close\r\ntraceparent: 00-{TRACE}-{PARENT}-01\r\n");
     let answer = ask(format!("GET /v1/users/5008804/prediction HTTP/1.1\r\n{head}\r\n"));
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let body = r#"{"user_ids":[5008804,5008805]}"#;

@@ -8,6 +8,7 @@
 
 pub mod answer;
 pub mod atomic;
+mod builder;
 pub mod columns;
 pub mod compile;
 pub mod days;

@@ -79,7 +79,9 @@ pub enum Denied {
     )]
     NoTokens,
     /// A web page from elsewhere asks, by the browser of somebody on this machine.
-    #[error("a page of another origin may not ask a host that takes no tokens: start the host with --tokens FILE")]
+    #[error(
+        "a page of another origin may not ask a host that takes no tokens, nor may anybody by another name than localhost: start the host with --tokens FILE"
+    )]
     ForeignOrigin,
     /// The caller shows none.
     #[error("a token is needed: send it as `authorization: Bearer TOKEN`")]
@@ -113,13 +115,16 @@ pub enum Gate {
 
 impl Gate {
     /// Turns away web pages where no tokens are asked for: the browser of whoever sits at this machine reaches the loopback address,
-    /// whatever page is open in it. It says where the page is from; other callers say nothing.
+    /// whatever page is open in it. It says where the page is from; and where the page's own name was made to lead here, it says by which
+    /// name it asks. Other callers say no origin, and this machine's name.
     ///
     /// # Errors
     /// [`Denied::ForeignOrigin`].
-    pub fn admit_origin(&self, origin: Option<&[u8]>) -> Result<(), Denied> {
-        match (self, origin) {
-            (Self::Open, Some(origin)) if !is_loopback(origin) => Err(Denied::ForeignOrigin),
+    pub fn admit_origin(&self, origin: Option<&[u8]>, host: Option<&[u8]>) -> Result<(), Denied> {
+        let ours =
+            |url: Option<&[u8]>, scheme: &str| url.is_none_or(|url| is_loopback(&[scheme.as_bytes(), url].concat()));
+        match self {
+            Self::Open if !(ours(origin, "") && ours(host, "http://")) => Err(Denied::ForeignOrigin),
             _ => Ok(()),
         }
     }

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::content::Content;
 use crate::atomic::{self, AtomicError};
+use crate::builder::{BUILDER, revision};
 
 /// The most bytes of a manifest that are read: those of ten thousand loan files.
 const BYTES_MAX: u64 = 16 << 20;
@@ -84,8 +85,8 @@ impl Manifest {
             rows: content.rows,
             entities: content.entities,
             sources,
-            builder: concat!("feature-job ", env!("CARGO_PKG_VERSION")).to_owned(),
-            revision: option_env!("COUNTERSIGN_REVISION").map(str::to_owned),
+            builder: BUILDER.to_owned(),
+            revision: revision(),
         }
     }
 

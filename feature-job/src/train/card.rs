@@ -14,6 +14,7 @@ use super::histogram::histograms;
 use super::importance::importance;
 use super::recipe::Recipe;
 use super::scoring::ScoringError;
+use crate::builder::{BUILDER, revision};
 use crate::compile;
 
 /// The decision at the threshold and above it.
@@ -61,8 +62,8 @@ pub fn card(
         golden: golden_vectors(view, &first.fitted.model, &held_out.rows, seed)?,
         histograms: histograms(view, &dataset.sample.rows.select(&first.split.train)),
         provenance: Provenance {
-            builder: concat!("feature-job ", env!("CARGO_PKG_VERSION")).to_owned(),
-            revision: option_env!("COUNTERSIGN_REVISION").map(str::to_owned),
+            builder: BUILDER.to_owned(),
+            revision: revision(),
             template: compile::template_digest(),
         },
     })

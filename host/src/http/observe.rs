@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, HeaderValue, ORIGIN};
+use axum::http::header::{AUTHORIZATION, HOST, HeaderValue, ORIGIN};
 use axum::http::{Method, Response};
 use axum::response::IntoResponse;
 use axum::routing::MethodRouter;
@@ -114,7 +114,8 @@ impl Path {
         let access = self.methods.iter().find(|(taken, _)| taken == method).map(|(_, access)| *access);
         // A method that the path does not take is told so, whoever asks; and health is told whatever else is asked for.
         let Some(access) = access.filter(|access| *access != Access::Health) else { return Ok((request, None)) };
-        app.gate.admit_origin(request.headers().get(ORIGIN).map(HeaderValue::as_bytes))?;
+        let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
+        app.gate.admit_origin(header(ORIGIN), header(HOST))?;
         let authorization = request.headers().get(AUTHORIZATION);
         let principal = app.gate.admit(access, authorization.map(|value| value.as_bytes()))?;
         if let Some(rates) = &app.rates {

@@ -196,6 +196,15 @@ fn pages_from_elsewhere_may_not_use_the_browser_of_somebody_here() {
     for own in ["http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080"] {
         assert_eq!(ask(&open, own).status, 200, "{own}");
     }
+    // A page elsewhere that had its own name lead here says no origin when it only reads.
+    let by_name = |name: &str| {
+        open.raw(format!("GET /v1/models HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n\r\n").as_bytes())
+    };
+    by_name("evil.example").is_problem(403, "foreign_origin");
+    by_name("evil.example:8080").is_problem(403, "foreign_origin");
+    for own in ["localhost", "127.0.0.1:8080", "[::1]:80"] {
+        assert_eq!(by_name(own).status, 200, "{own}");
+    }
     // A page elsewhere knows no token.
     let ring = Ring::new();
     let guarded = House::behind(ring.gate(), Limits::default());

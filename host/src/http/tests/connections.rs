@@ -17,7 +17,7 @@ fn what_is_no_http_is_refused() {
     ] {
         assert_eq!(house.raw(bytes).status, 400, "{bytes:?}");
     }
-    let long = format!("GET /health/live HTTP/1.1\r\nhost: x\r\nlong: {}\r\n\r\n", "x".repeat(200_000));
+    let long = format!("GET /health/live HTTP/1.1\r\nhost: localhost\r\nlong: {}\r\n\r\n", "x".repeat(200_000));
     let mut stream = house.connect();
     // The server may answer and close while this is still being written: then the answer can get lost, never be another.
     let _ = stream.write_all(long.as_bytes());
@@ -31,8 +31,8 @@ fn what_is_no_http_is_refused() {
 fn several_requests_share_a_connection() {
     let house = House::new();
     let mut stream = house.connect();
-    let request = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
-    let last = "GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let request = "GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let last = "GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     stream.write_all(format!("{request}{request}{last}").as_bytes()).expect("the server reads");
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("three answers");
@@ -43,7 +43,7 @@ fn several_requests_share_a_connection() {
 fn a_slow_head_and_an_idle_connection_are_closed() {
     let short = Duration::from_millis(200);
     let house = House::with(Limits { head: short, idle: short, ..Limits::default() });
-    for sent in [&b""[..], b"GET /health/li", b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"] {
+    for sent in [&b""[..], b"GET /health/li", b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n"] {
         let mut stream = house.connect();
         stream.write_all(sent).expect("the server reads");
         let start = Instant::now();
@@ -57,7 +57,7 @@ fn a_slow_head_and_an_idle_connection_are_closed() {
 fn a_connection_may_idle_longer_than_a_head_may_take() {
     let house = House::with(Limits { head: Duration::from_millis(200), ..Limits::default() });
     let mut stream = house.connect();
-    let request = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
+    let request = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let mut answer = vec![0; 15];
     for _ in 0..3 {
         stream.write_all(request).expect("the server reads");
@@ -98,7 +98,7 @@ fn requests_past_the_bound_are_told_so_and_health_is_not_counted() {
     let mut busy = house.connect();
     let good = line(&record(1));
     let head = format!(
-        "POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/features HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
         good.len()
     );
     busy.write_all(head.as_bytes()).expect("the server reads");
@@ -132,7 +132,7 @@ fn a_client_that_never_reads_is_given_up() {
     let mut stream = house.connect();
     stream.set_write_timeout(Some(Duration::from_millis(500))).expect("a timeout");
     // Requests until the answers fill both sockets' buffers and the server stops reading.
-    let request = b"GET /v1/models/xyz HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+    let request = b"GET /v1/models/xyz HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1000);
     while stream.write_all(&request).is_ok() {}
     let freed = (0..100).any(|_| {
         std::thread::sleep(Duration::from_millis(50));
@@ -146,7 +146,7 @@ fn connections_past_the_bound_are_told_so() {
     let house = House::with(Limits { connections_max: 2, ..Limits::default() });
     let mut held: Vec<_> = (0..2).map(|_| house.connect()).collect();
     for stream in &mut held {
-        stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").expect("the server reads");
+        stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("the server reads");
         let mut start = [0; 12];
         stream.read_exact(&mut start).expect("an answer");
         assert_eq!(&start, b"HTTP/1.1 200");
@@ -168,9 +168,9 @@ fn stopping_finishes_what_is_under_way_and_closes_what_is_idle() {
     let good = line(&record(1));
     let mut idle = house.connect();
     let mut busy = house.connect();
-    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").expect("the server reads");
+    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("the server reads");
     let head = format!(
-        "POST /v1/features HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/features HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
         good.len()
     );
     busy.write_all(head.as_bytes()).expect("the server reads");
@@ -195,7 +195,9 @@ fn the_drain_is_bounded() {
     let mut house = House::with(Limits { drain: Duration::from_millis(300), ..Limits::default() });
     let mut stuck = house.connect();
     stuck
-        .write_all(b"POST /v1/features HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 100\r\n\r\n")
+        .write_all(
+            b"POST /v1/features HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 100\r\n\r\n",
+        )
         .expect("the server reads");
     let mut go = [0; 25];
     stuck.read_exact(&mut go).expect("a go-ahead");

@@ -249,7 +249,7 @@ impl House {
     }
 
     pub fn get(&self, path: &str) -> Answer {
-        self.raw(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes())
+        self.raw(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes())
     }
 
     pub fn post(&self, body: &[u8]) -> Answer {
@@ -259,7 +259,7 @@ impl House {
     pub fn post_as(&self, headers: &str, body: &[u8]) -> Answer {
         let length = body.len();
         let head = format!(
-            "POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
+            "POST /v1/features HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
         );
         self.raw(&[head.as_bytes(), body].concat())
     }
@@ -273,7 +273,7 @@ impl House {
     pub fn order(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
         let length = body.len();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
         );
         self.raw(format!("{head}{body}").as_bytes())
     }

@@ -80,7 +80,9 @@ fn nothing_is_no_batch() {
     for empty in ["", "\n", "\r\n \n"] {
         house.post(empty.as_bytes()).is_problem(400, "empty_batch");
     }
-    house.raw(b"POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").is_problem(400, "empty_batch");
+    house
+        .raw(b"POST /v1/features HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        .is_problem(400, "empty_batch");
 }
 
 #[test]
@@ -100,7 +102,8 @@ fn a_huge_body_is_refused_and_the_client_learns_why() {
     let house = House::with(Limits { body_bytes_max: 1 << 20, ..Limits::default() });
     house.post(&vec![b' '; 3 << 20]).is_problem(413, "body_too_large");
     let mut chunked =
-        b"POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+        b"POST /v1/features HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+            .to_vec();
     for _ in 0..32 {
         chunked.extend(b"10000\r\n");
         chunked.extend(vec![b' '; 0x10000]);
@@ -110,8 +113,7 @@ fn a_huge_body_is_refused_and_the_client_learns_why() {
     house.raw(&chunked).is_problem(413, "body_too_large");
     // A length that no memory holds must not be believed.
     let mut stream = house.connect();
-    let head =
-        "POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1000000000000000000\r\n\r\n";
+    let head = "POST /v1/features HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 1000000000000000000\r\n\r\n";
     stream.write_all(head.as_bytes()).expect("the server reads");
     stream.shutdown(Shutdown::Write).expect("half a close");
     Answer::read(&mut stream).is_problem(400, "body_broken");
@@ -122,7 +124,7 @@ fn a_body_cut_short_writes_nothing() {
     let house = House::new();
     let good = line(&record(1));
     let head = format!(
-        "POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/features HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         good.len() * 2
     );
     let mut stream = house.connect();
@@ -131,7 +133,8 @@ fn a_body_cut_short_writes_nothing() {
     Answer::read(&mut stream).is_problem(400, "body_broken");
     // The same in chunks, the first of which holds a whole record.
     let mut stream = house.connect();
-    let head = "POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head =
+        "POST /v1/features HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
     stream.write_all(format!("{head}{:x}\r\n{good}\r\n", good.len()).as_bytes()).expect("the server reads");
     stream.shutdown(Shutdown::Write).expect("half a close");
     Answer::read(&mut stream).is_problem(400, "body_broken");
@@ -142,7 +145,7 @@ fn a_body_cut_short_writes_nothing() {
 fn a_body_that_does_not_come_is_not_waited_for() {
     let house = House::with(Limits { body: Duration::from_millis(200), ..Limits::default() });
     house
-        .raw(b"POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{")
+        .raw(b"POST /v1/features HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{")
         .is_problem(408, "body_timeout");
 }
 
@@ -192,8 +195,9 @@ fn bodies_past_the_bound_are_told_when_to_come_back() {
 /// Begins to send a batch, and gives the connection after so many bytes of it.
 fn sends(house: &House, batch: &str, bytes: usize) -> TcpStream {
     let length = batch.len();
-    let head =
-        format!("POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+    let head = format!(
+        "POST /v1/features HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+    );
     let mut stream = house.connect();
     stream.write_all(format!("{head}{}", &batch[..bytes]).as_bytes()).expect("the server reads");
     stream
@@ -213,7 +217,7 @@ fn until_taken(house: &House, bytes: usize) {
 fn a_client_that_leaves_does_not_tear_its_write() {
     let house = House::new();
     let batch: String = (0..5000).map(|id| line(&record(id))).collect();
-    let head = format!("POST /v1/features HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", batch.len());
+    let head = format!("POST /v1/features HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", batch.len());
     let mut stream = house.connect();
     stream.write_all(format!("{head}{batch}").as_bytes()).expect("the server reads");
     drop(stream);

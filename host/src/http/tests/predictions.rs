@@ -129,7 +129,7 @@ fn readers_that_stall_hold_no_thread() {
     let house = house(5000, Limits { batches_max: 2, ..Limits::default() });
     let body = question((1..=5000).chain(1..=5000));
     let head = format!(
-        "POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept: application/x-ndjson\r\ncontent-length: {}\r\n\r\n",
+        "POST {PATH} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\naccept: application/x-ndjson\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     let stalled = (0..8).map(|_| {
