@@ -33,7 +33,9 @@ RUN --mount=type=cache,id=countersign-registry,target=/usr/local/cargo/registry 
 # What the host needs of a system: the libraries that it is linked to, certificates to trust, and a user who is not root.
 RUN mkdir -p /root-of-host/usr/local/bin /root-of-host/etc/ssl/certs /root-of-host/etc/countersign /root-of-host/var/lib/countersign \
     && cp /out/countersign /root-of-host/usr/local/bin/ \
-    && ldd /out/countersign | grep -o '/[^ ]*' | xargs -I {} cp --dereference --parents {} /root-of-host \
+    && ldd /out/countersign > /out/linked-to \
+    && grep -o '/[^ ]*' /out/linked-to > /out/libraries \
+    && xargs --arg-file /out/libraries cp --dereference --parents --target-directory /root-of-host \
     && cp /etc/ssl/certs/ca-certificates.crt /root-of-host/etc/ssl/certs/ \
     && echo 'countersign:x:10001:10001:countersign:/var/lib/countersign:/usr/sbin/nologin' > /root-of-host/etc/passwd \
     && echo 'countersign:x:10001:' > /root-of-host/etc/group \

@@ -39,6 +39,14 @@ if [ "${1:-}" = --here ]; then
         debootstrap --variant=minbase --include=ca-certificates bookworm "$work/base" >"$work/log" || { cat "$work/log"; fail 'debootstrap failed'; }
         # The same sources as here, so that updates are the same.
         cp /etc/apt/sources.list.d/debian.sources "$work/base/etc/apt/sources.list.d/" 2>/dev/null && : >"$work/base/etc/apt/sources.list"
+        # Authorities that this machine trusts beyond Debian's are trusted there too: the registries may be reached through one.
+        awk -v out="$work/base/usr/local/share/ca-certificates" '
+            BEGIN { RS = "-----END CERTIFICATE-----" }
+            { bare = $0; gsub(/[[:space:]]/, "", bare) }
+            FNR == NR { seen[bare] = 1; next }
+            bare ~ /BEGIN/ && !(bare in seen) { file = out "/this-machine-" ++count ".crt"; printf "%s%s\n", $0, RS > file }
+        ' "$work/base/etc/ssl/certs/ca-certificates.crt" /etc/ssl/certs/ca-certificates.crt
+        chroot "$work/base" update-ca-certificates >"$work/log" 2>&1
         made=$(buildah from scratch)
         buildah add --quiet "$made" "$work/base" / >/dev/null
         buildah commit --quiet --rm "$made" "$base" >/dev/null
@@ -48,7 +56,7 @@ if [ "${1:-}" = --here ]; then
         say 'the base with Rust'
         made=$(buildah from "$base")
         buildah run "$made" sh -c 'apt-get update -qq && apt-get install --yes --no-install-recommends -qq gcc libc6-dev >/dev/null && rm -rf /var/lib/apt/lists/*'
-        buildah add --quiet "$made" "$(rustc --print sysroot)" /usr/local/rust >/dev/null
+        for part in bin lib; do buildah add --quiet "$made" "$(rustc --print sysroot)/$part" "/usr/local/rust/$part" >/dev/null; done
         buildah config --env PATH=/usr/local/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
             --env CARGO_HOME=/usr/local/cargo "$made"
         buildah commit --quiet --rm "$made" "$rust" >/dev/null
