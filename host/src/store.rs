@@ -143,6 +143,23 @@ impl Store {
         Ok(outcome)
     }
 
+    /// Removes a user's record; when this returns, that is on the disk. Tells whether there was one.
+    ///
+    /// The bytes themselves are overwritten as the store writes its files anew.
+    ///
+    /// # Errors
+    /// [`StoreError::Fault`]; then it may or may not be gone after a restart.
+    pub fn remove(&self, entity: EntityId) -> Result<bool, StoreError> {
+        let removed = {
+            let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            let removed = self.records.remove(value::key(entity))?.is_some();
+            self.count.fetch_sub(u64::from(removed), Ordering::Relaxed);
+            removed
+        };
+        self.database.flush()?;
+        Ok(removed)
+    }
+
     /// Gives how many users have a record.
     pub fn len(&self) -> u64 {
         self.count.load(Ordering::Relaxed)

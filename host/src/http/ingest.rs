@@ -1,17 +1,19 @@
-//! `POST /v1/features`: a batch of records, one JSON object a line, written whole or not at all.
+//! What writes to the store: `POST /v1/features`, a batch of records, one JSON object a line, written whole or not at all; and
+//! `DELETE /v1/users/{id}/features`.
 
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::Response;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use axum::http::{Response, StatusCode};
 use contract::record::FeatureRecord;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use super::{App, body, json_response};
+use super::{App, body, json_response, users};
 
 /// The most bad lines that an answer names.
 const BAD_LINES_MAX: usize = 20;
@@ -49,22 +51,48 @@ pub async fn ingest(State(app): State<Arc<App>>, request: Request) -> Result<Res
         return Err(Problem::MediaType);
     }
     let (bytes, room) = body::read_within(body, limits.body_bytes_max, limits.body, &app.bodies).await?;
+    let work = move |app: &App| {
+        let outcome = write(app, &bytes);
+        drop(room);
+        outcome
+    };
+    Ok(json_response(&written(&app, work).await?))
+}
+
+/// Answers `DELETE /v1/users/{id}/features`.
+pub async fn forget(
+    State(app): State<Arc<App>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response<Body>, Problem> {
+    let user = users::user(id)?;
+    if !written(&app, move |app| Ok(app.store.remove(user)?)).await? {
+        return Err(Problem::UnknownUser(user));
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Ok(response)
+}
+
+/// Does a write of the store, of which there are so many at a time.
+async fn written<T: Send + 'static>(
+    app: &Arc<App>,
+    work: impl FnOnce(&App) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
     // Taken when the body is there: a client that sends slowly keeps nobody from writing.
     let Ok(permit) = Arc::clone(&app.writes).try_acquire_owned() else {
-        return Err(Problem::WritesBusy { writes_max: limits.writes_max });
+        return Err(Problem::WritesBusy { writes_max: app.limits.writes_max });
     };
-    let writer = Arc::clone(&app);
+    let app = Arc::clone(app);
     // A blocking task runs to its end whether or not anyone waits for it: a client that leaves cannot tear a write.
     let task = tokio::task::spawn_blocking(move || {
-        let outcome = write(&writer, &bytes);
-        drop((permit, room));
-        outcome
+        let done = work(&app);
+        drop(permit);
+        done
     });
-    let outcome = task.await.map_err(|error| {
+    task.await.map_err(|error| {
         tracing::error!(%error, "a write panicked");
         Problem::Internal
-    })??;
-    Ok(json_response(&outcome))
+    })?
 }
 
 fn write(app: &App, bytes: &[u8]) -> Result<Outcome, Problem> {

@@ -71,8 +71,8 @@ pub struct About {
     pub asks: Vec<Shape>,
     /// Whether something must be sent.
     pub asks_required: bool,
-    /// What comes back, by status.
-    pub answers: Vec<(u16, &'static str, Shape)>,
+    /// What comes back, by status; no shape where nothing does.
+    pub answers: Vec<(u16, &'static str, Option<Shape>)>,
     /// The statuses of what may go wrong, beyond what goes wrong everywhere.
     pub fails: &'static [u16],
 }
@@ -444,7 +444,12 @@ fn operation(route: &Route, components: &mut BTreeMap<String, RefOr<Schema>>) ->
     let mut responses: BTreeMap<u16, ResponseBuilder> = BTreeMap::new();
     for (status, said, shape) in &about.answers {
         let response = responses.remove(status).unwrap_or_default();
-        responses.insert(*status, response.description(*said).content(shape.media, refer(shape)));
+        let response = response.description(*said);
+        let response = match shape {
+            Some(shape) => response.content(shape.media, refer(shape)),
+            None => response,
+        };
+        responses.insert(*status, response);
     }
     for status in fails(route) {
         let said = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
@@ -504,6 +509,7 @@ fn method_of(method: &Method) -> HttpMethod {
     match *method {
         Method::POST => HttpMethod::Post,
         Method::PUT => HttpMethod::Put,
+        Method::DELETE => HttpMethod::Delete,
         _ => HttpMethod::Get,
     }
 }

@@ -77,7 +77,12 @@ impl Route {
     }
 
     fn answers_as<T: ToSchema>(mut self, status: u16, said: &'static str, media: &'static str) -> Self {
-        self.about.answers.push((status, said, Shape::of::<T>(media)));
+        self.about.answers.push((status, said, Some(Shape::of::<T>(media))));
+        self
+    }
+
+    fn answers_nothing(mut self, said: &'static str) -> Self {
+        self.about.answers.push((204, said, None));
         self
     }
 
@@ -93,6 +98,10 @@ fn get<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, access: Access, 
 
 fn post<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
     route(Method::POST, path, access, handler)
+}
+
+fn delete<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
+    route(Method::DELETE, path, access, handler)
 }
 
 fn put<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
@@ -151,6 +160,14 @@ fn ours() -> Vec<Route> {
             )
             .asks::<RecordLine>(NDJSON)
             .answers::<ingest::Outcome>("What became of them"),
+        delete("/v1/users/{id}/features", Only(Ingest), ingest::forget)
+            .about(
+                "features",
+                "Forget a user's features",
+                "On disk when it is answered. They come back where they are published again: remove the user from what is published first.",
+            )
+            .answers_nothing("They are forgotten")
+            .fails(&[400, 404]),
         get("/v1/models", Any, models::list)
             .about("models", "All models with their versions", "And the files that were refused, each with its reason.")
             .answers::<models::List>("The models"),

@@ -142,7 +142,11 @@ pub async fn prediction(
     Ok(json_response(&Prediction::new(&found, probability, &*live, Some(features))))
 }
 
-fn user(id: Result<Path<String>, PathRejection>) -> Result<EntityId, Problem> {
+/// Reads a user id out of a path.
+///
+/// # Errors
+/// [`Problem`], where it is none.
+pub fn user(id: Result<Path<String>, PathRejection>) -> Result<EntityId, Problem> {
     let Path(id) = id.map_err(|rejection| Problem::BadRequest(rejection.body_text()))?;
     Ok(id.parse()?)
 }

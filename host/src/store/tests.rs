@@ -43,6 +43,24 @@ fn a_restart_finds_what_was_acknowledged() {
 }
 
 #[test]
+fn who_is_removed_is_gone_after_a_restart_and_no_longer_counted() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let store = opened(dir.path());
+    store
+        .put_batch(&[record(1, "2020-01-01", "2021-01-01", 1.0), record(2, "2020-01-01", "2021-01-01", 2.0)])
+        .expect("a write");
+    let removed = |id: u64| store.remove(EntityId::try_from(id).expect("an id")).expect("a write");
+    assert_eq!([removed(1), removed(1), removed(3)], [true, false, false]);
+    assert_eq!((store.len(), value_of(&store, 1), value_of(&store, 2)), (1, None, Some(2.0)));
+    // An older record is no longer stale: there is nothing newer.
+    assert_eq!(store.put_batch(&[record(1, "2019-01-01", "2021-01-01", 0.5)]).expect("a write").accepted, 1);
+    removed(1);
+    drop(store);
+    let store = opened(dir.path());
+    assert_eq!((store.len(), value_of(&store, 1)), (1, None));
+}
+
+#[test]
 fn a_lock_whose_holder_is_on_its_way_out_is_waited_for() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let store = opened(dir.path());

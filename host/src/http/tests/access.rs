@@ -22,7 +22,7 @@ const PREDICT: [&str; 6] = [
     "POST /v2/models/{name}/versions/{version}/infer",
     "POST /invocations",
 ];
-const INGEST: [&str; 1] = ["POST /v1/features"];
+const INGEST: [&str; 2] = ["POST /v1/features", "DELETE /v1/users/{id}/features"];
 const ADMIN: [&str; 2] = ["PUT /v1/models/{name}/traffic", "POST /v1/models/{name}/rollback"];
 const ANY: [&str; 13] = [
     "GET /v1/users/{id}/features",

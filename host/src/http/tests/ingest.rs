@@ -23,6 +23,20 @@ fn a_batch_is_counted() {
 }
 
 #[test]
+fn a_user_is_forgotten_and_may_come_back() {
+    let house = House::new();
+    assert_eq!(house.post(line(&record(1)).as_bytes()).status, 200);
+    let forget = |id: &str| house.order("DELETE", &format!("/v1/users/{id}/features"), "", "");
+    let answer = forget("1");
+    assert_eq!((answer.status, &*answer.body), (204, ""));
+    house.get("/v1/users/1/features").is_problem(404, "unknown_user");
+    forget("1").is_problem(404, "unknown_user");
+    forget("one").is_problem(400, "bad_user_id");
+    assert_eq!(house.post(line(&record(1)).as_bytes()).status, 200);
+    assert_eq!(house.get("/v1/users/1/features").status, 200);
+}
+
+#[test]
 fn the_types_of_json_lines_are_taken_and_no_others() {
     let house = House::new();
     let body = line(&record(1));
