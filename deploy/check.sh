@@ -91,7 +91,8 @@ fi
 
 # A host that has done all that it counts: two versions, one of them as a shadow, a refused file, a mirror, a log.
 live_through() {
-    local job=$binaries/feature-job countersign=$binaries/countersign host='' url=''
+    local job=$binaries/feature-job countersign=$binaries/countersign url=''
+    host=''
     mkdir -p "$work/modules/candidates" "$work/modules/approved"
     cp modules/trust.toml "$work/modules/"
     cd "$work"
