@@ -67,7 +67,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "DIR", env = "COUNTERSIGN_PREDICTION_LOG")]
     pub prediction_log: Option<PathBuf>,
     /// Refuse a prediction that cannot be logged, rather than answer it and count the loss
-    #[arg(long, requires = "prediction_log")]
+    #[arg(long, requires = "prediction_log", env = "COUNTERSIGN_PREDICTION_LOG_REQUIRED")]
     pub prediction_log_required: bool,
     /// Days after which a user's features are too old to be predicted from [default: they do not age]
     #[arg(long, value_name = "DAYS", env = "COUNTERSIGN_FEATURES_AGE_MAX_DAYS")]

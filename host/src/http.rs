@@ -18,6 +18,7 @@ pub mod observe;
 pub mod openapi;
 pub mod predictions;
 pub mod problem;
+mod process;
 pub mod protocols;
 mod rates;
 pub mod routes;

@@ -124,7 +124,8 @@ macro_rules! limits {
                 let mut text = String::new();
                 $({
                     $(let _ = writeln!(text, "#{}", $doc);)+
-                    let _ = writeln!(text, "# Default {}, from {} to {}.\n{} = {}\n", $default, $min, $max, $name, self.$field.number());
+                    let (default, min, max): (u64, u64, u64) = ($default, $min, $max);
+                    let _ = writeln!(text, "# Default {default}, from {min} to {max}.\n{} = {}\n", $name, self.$field.number());
                 })+
                 text
             }
@@ -220,6 +221,7 @@ mod tests {
         assert_eq!(format!("{again:?}"), format!("{changed:?}"));
         let comments = document.lines().filter(|line| line.starts_with("# Default ")).count();
         assert_eq!(comments, document.lines().filter(|line| line.contains(" = ")).count());
+        assert!(document.contains("# Default 67108864, from 1048576 to 4294967296.\nbodies_bytes_max"), "{document}");
         assert!(document.contains("# Default 10000, from 1 to 100000.\nrows_max = 7\n"), "{document}");
     }
 

@@ -16,12 +16,14 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::App;
 use super::problem::Problem;
+use super::{App, process};
 use crate::mirror::MirrorFigures;
 use crate::prediction_log::{LogFigures, PredictionLog};
 use crate::registry::ShadowFigures;
 
+/// Its path. It takes no request's place: a host that is overloaded is looked at all the more.
+pub const PATH: &str = "/metrics";
 /// The type of the page.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// Upper ends of the duration buckets, in seconds: a prediction takes tens of microseconds, a batch up to a second.
@@ -64,6 +66,7 @@ pub struct Metrics {
 impl Metrics {
     /// Starts at zero.
     pub fn new() -> Self {
+        process::begin();
         let mut registry = Registry::with_prefix("countersign");
         let requests = Family::<Answer, Counter>::default();
         registry.register("http_requests", "Requests answered, by route and status", requests.clone());
@@ -120,6 +123,7 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response<Body>, Prob
     // Writing into a string cannot fail.
     let _ = encode_registry(&mut text, &app.metrics.registry);
     let _ = encode_registry(&mut text, &looked_at);
+    let _ = encode_registry(&mut text, &process::looked_at());
     let _ = encode_eof(&mut text);
     let mut response = Response::new(Body::from(text));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));

@@ -25,7 +25,7 @@ use super::problem::Problem;
 use super::rates::Client;
 use super::routes::Form;
 use super::server::Peer;
-use super::{App, spans};
+use super::{App, metrics, spans};
 use crate::access::{Access, Role};
 
 /// What holds for a path.
@@ -128,6 +128,7 @@ impl Path {
         // Orders are few, and never wait for what they are to mend.
         let place = match access {
             Access::Only(Role::Admin) => None,
+            _ if self.template == metrics::PATH => None,
             _ => {
                 let requests_max = app.limits.requests_max;
                 let place = Arc::clone(&app.requests).try_acquire_owned();

@@ -217,7 +217,7 @@ fn operations() -> Vec<Route> {
             .about(tag, "Whether predictions can be served", "")
             .answers::<health::Health>("They can")
             .answers_as::<health::Health>(503, "They cannot, for these reasons", JSON),
-        get("/metrics", Any, metrics::metrics)
+        get(metrics::PATH, Any, metrics::metrics)
             .about(tag, "What is counted", "In OpenMetrics text, for Prometheus.")
             .answers_as::<Text>(200, "The metrics", metrics::MEDIA_TYPE),
     ]
