@@ -32,6 +32,7 @@ RUN --mount=type=cache,id=countersign-registry,target=/usr/local/cargo/registry 
     && install -D --target-directory /out target/release/countersign target/release/feature-job
 # What the host needs of a system: the libraries that it is linked to, certificates to trust, and a user who is not root.
 RUN mkdir -p /root-of-host/usr/local/bin /root-of-host/etc/ssl/certs /root-of-host/etc/countersign /root-of-host/var/lib/countersign \
+        /root-of-host/dev /root-of-host/proc /root-of-host/sys /root-of-host/tmp \
     && cp /out/countersign /root-of-host/usr/local/bin/ \
     && ldd /out/countersign > /out/linked-to \
     && grep -o '/[^ ]*' /out/linked-to > /out/libraries \

@@ -7,6 +7,9 @@
 #   DIGEST     of what was reviewed, as deploy/review.sh gave it: anything else is refused
 #   REGISTRY   a folder with trust.toml, or s3://BUCKET/PREFIX; for that, TRUST names the policy
 #   OVERRIDE   why a missed gate does not matter, where one was missed
+#
+# Where the policy asks for more approvers, CANDIDATE has this one's approval afterwards and waits for the next; `more=true` goes to
+# $GITHUB_OUTPUT, if that is set.
 set -euo pipefail
 [ $# -ge 5 ] || { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0" >&2; exit 2; }
 candidate=$1 digest=$2 registry=$3 by=$4 reason=$5 override=${6:-}
@@ -24,5 +27,13 @@ countersign approve "$candidate" --yes --expect-digest "$digest" --key "$work/ke
     ${override:+--override "$override"} --modules "$work"
 approved=$(echo "$work"/approved/*.wasm)
 # Hosts would refuse what this refuses.
-countersign verify "$approved" --modules "$work"
-"$here/registry.sh" put "$approved" "$registry"
+if said=$(countersign verify "$approved" --modules "$work" --json); then
+    "$here/registry.sh" put "$approved" "$registry"
+elif grep --quiet '"\(not_approved\|gates_failed\)"' <<<"$said"; then
+    cp "$approved" "$candidate"
+    echo 'more=true' >>"${GITHUB_OUTPUT:-/dev/null}"
+    echo "$candidate has one approval more, and needs another"
+else
+    echo "$said" >&2
+    exit 1
+fi

@@ -88,28 +88,31 @@ chmod 755 "$work"
 [ -z "$(find "$work/host" -perm /6000)" ] || fail 'the image of the host holds programs that gain rights'
 [ ! -e "$work/host/bin/sh" ] || fail 'the image of the host holds a shell'
 
-# What the image says of how it is to be run.
-config() { buildah inspect --type image localhost/countersign | jq -r ".Docker.config$1"; }
+# What the host's image says of how it is to be run.
+config() { buildah inspect --type image localhost/countersign | jq --raw-output ".Docker.config$1"; }
 [ "$(config .User)" = 10001:10001 ] || fail "the host would run as $(config .User)"
 mapfile -t environment < <(config '.Env[]')
-mapfile -t command < <(config .Entrypoint[]; config .Cmd[])
+mapfile -t command < <(config '.Entrypoint[]'; config '.Cmd[]')
 
-# Runs a program of a root as a container would: another user, no capability, nothing to write to but the volume.
+# Runs a program in a root as a container would: another user, no capability, nothing to write to but the volume.
 volume=$work/volume
 mkdir "$volume" && chown 10001:10001 "$volume"
 contain() {
-    local root=$1
-    shift
-    setpriv --reuid 10001 --regid 10001 --clear-groups env --ignore-environment "${environment[@]}" \
-        bwrap --ro-bind "$root" / --proc /proc --dev /dev --tmpfs /tmp --bind "$volume" /var/lib/countersign --chdir /var/lib/countersign \
-        --unshare-pid --unshare-ipc --unshare-uts --cap-drop ALL --die-with-parent "$@"
+    setpriv --reuid 10001 --regid 10001 --clear-groups \
+        bwrap --ro-bind "$1" / --proc /proc --dev /dev --tmpfs /tmp --bind "$volume" /var/lib/countersign --chdir /var/lib/countersign \
+        --unshare-pid --unshare-ipc --unshare-uts --cap-drop ALL --die-with-parent --clearenv --setenv PATH /usr/local/bin:/usr/bin:/bin "${@:2}"
 }
 job() { contain "$work/job" "$@"; }
+host() {
+    local pair variables=()
+    for pair in "${environment[@]}"; do variables+=(--setenv "${pair%%=*}" "${pair#*=}"); done
+    contain "$work/host" "${variables[@]}" "$@"
+}
 
 say 'a model, by the job'
 job sh -euc '
     mkdir -p modules/candidates modules/approved
-    cp /var/lib/countersign/modules/trust.toml modules/ 2>/dev/null || : >modules/trust.toml
+    : >modules/trust.toml
     feature-job sample --users 2000 --seed 7 --out loans.csv
     feature-job features --input loans.csv --as-of 2021-12-27 --out features.parquet
     countersign keygen --role job --out job.pem --modules modules
@@ -120,9 +123,14 @@ job sh -euc '
         feature-job train --features features.parquet --recipe $recipe --model credit-risk --key job.pem --out modules/candidates || [ $? = 4 ]
     done
 ' >"$work/log" 2>&1 || { cat "$work/log"; fail 'the job failed'; }
+# On a sample as small as this a gate may be missed, which takes a reason; where none was, a reason is refused.
 approve() {
-    job countersign approve "modules/candidates/credit-risk-$1.wasm" --yes --key ada.pem --by Ada --reason 'a test of the image' \
-        --override 'a test of the image' --modules modules >"$work/log" 2>&1 || { cat "$work/log"; fail "version $1 was not approved"; }
+    for override in '' '--override=a test'; do
+        job countersign approve "modules/candidates/credit-risk-$1.wasm" --yes --key ada.pem --by Ada --reason 'a test' \
+            ${override:+"$override"} --modules modules >"$work/log" 2>&1 && return
+    done
+    cat "$work/log"
+    fail "version $1 was not approved"
 }
 approve 1
 
@@ -132,7 +140,7 @@ environment+=("COUNTERSIGN_LISTEN=127.0.0.1:$port" COUNTERSIGN_TRUST=/var/lib/co
     COUNTERSIGN_TOKENS=/var/lib/countersign/tokens.toml)
 url=http://127.0.0.1:$port
 began=$(date +%s%N)
-contain "$work/host" "${command[@]}" >"$work/host.out" 2>"$work/host.log" &
+host "${command[@]}" >"$work/host.out" 2>"$work/host.log" &
 pids+=($!)
 until curl --silent --fail --max-time 2 "$url/health/ready" >/dev/null; do
     kill -0 "${pids[0]}" 2>/dev/null || { cat "$work/host.log"; fail 'the host ended'; }
@@ -140,7 +148,7 @@ until curl --silent --fail --max-time 2 "$url/health/ready" >/dev/null; do
     sleep 0.01
 done
 printf 'from the start of the process to a live model: %s ms\n' $((($(date +%s%N) - began) / 1000000))
-contain "$work/host" countersign health --ready
+host countersign health --ready
 job feature-job publish --features features.parquet --to "$url" --token-file ingest.token
 predicted() { curl --silent --max-time 5 --header "authorization: Bearer $(cat "$volume/predict.token")" "$url/v1/users/5008804/prediction"; }
 predicted | jq --exit-status '.model.version == 1 and (.probability | type == "number")' >/dev/null || fail "version 1 does not answer: $(predicted)"
@@ -159,5 +167,5 @@ grep -q '^Uid:[[:space:]]*10001[[:space:]]*10001' "$status" && grep -q '^CapEff:
 kill -TERM "$(pgrep --newest --full 'countersign serve')"
 wait "${pids[0]}" || fail "the host did not stop cleanly: $(cat "$work/host.log")"
 pids=()
-! contain "$work/host" countersign health 2>/dev/null || fail 'a host that has stopped is called well'
+! host countersign health 2>/dev/null || fail 'a host that has stopped is called well'
 say 'The images work.'

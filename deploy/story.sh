@@ -85,5 +85,17 @@ COUNTERSIGN_TOKEN=$(cat "$work/admin.token") ends_with 0 deploy/rollback.sh "$ur
 version_answers 1
 COUNTERSIGN_TOKEN=$(cat "$work/admin.token") ends_with 0 deploy/rollback.sh "$url" credit-risk 2
 version_answers 2
+
+sed -i 's/approvals_required = 1/approvals_required = 2/' "$registry/trust.toml"
+countersign keygen --role approver --name Ben --out "$work/ben.pem" --modules "$registry" >/dev/null
+ends_with 0 train --loans "$work/loans-2.csv" --as-of 2022-02-28 --out "$work/third" --always
+third=$work/third/modules/candidates/credit-risk-3.wasm
+digest=$(digest_of "$third")
+ends_with 0 approve "$third" "$digest"
+[ ! -e "$registry/approved/credit-risk-3.wasm" ] || fail 'one approval was enough where two are asked for'
+APPROVER_KEY=$(cat "$work/ben.pem") ends_with 0 deploy/approve.sh "$third" "$digest" "$registry" Ben 'I looked at it too'
+version_answers 3
+told 'where two approvers are asked for, a version waits for the second'
+
 kill -0 "$host" && ! grep -qi panicked "$work/host.log" || fail 'the host did not live through it'
 told 'one host from start to end'

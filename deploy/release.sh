@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Builds what is released: both programs, what they were built from as a bill of materials (CycloneDX), and checksums.
+#
+#   deploy/release.sh OUT
+#
+# The time in the archive is the commit's, so that the same commit, toolchain and system give the same archive.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ $# -eq 1 ] || { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0" >&2; exit 2; }
+mkdir -p "$1"
+out=$(realpath "$1")
+target=${CARGO_TARGET_DIR:-$PWD/target}
+version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+system=$(rustc --version --verbose | sed -n 's/^host: //p')
+name=countersign-$version-$system
+COUNTERSIGN_REVISION=$(git rev-parse HEAD)
+export COUNTERSIGN_REVISION
+
+cargo build --release --locked --workspace --bins
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/$name"
+cp "$target/release/countersign" "$target/release/feature-job" README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT modules/trust.toml "$work/$name/"
+tar --create --directory "$work" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct)" "$name" |
+    gzip --no-name >"$out/$name.tar.gz"
+
+cyclonedx=${CYCLONEDX:-$HOME/.cache/countersign/tools/bin/cargo-cyclonedx}
+[ -x "$cyclonedx" ] || env -u CARGO_TARGET_DIR cargo install --quiet --locked --root "$HOME/.cache/countersign/tools" cargo-cyclonedx@0.5.9
+# In a copy: it writes beside each manifest.
+mkdir "$work/source"
+git archive HEAD | tar --extract --directory "$work/source"
+(cd "$work/source" && "$cyclonedx" cyclonedx --quiet --format json --target "$system" --override-filename bom)
+cp "$work/source/host/bom.json" "$out/countersign-$version.cdx.json"
+cp "$work/source/feature-job/bom.json" "$out/feature-job-$version.cdx.json"
+(cd "$out" && sha256sum -- *.tar.gz *.cdx.json >SHA256SUMS)
+cat "$out/SHA256SUMS"
