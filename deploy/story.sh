@@ -97,5 +97,20 @@ APPROVER_KEY=$(cat "$work/ben.pem") ends_with 0 deploy/approve.sh "$third" "$dig
 version_answers 3
 told 'where two approvers are asked for, a version waits for the second'
 
+oha=$(command -v oha || echo "$HOME/.cache/countersign/tools/bin/oha")
+if [ -x "$oha" ]; then
+    # A tenth of what a day asks for, for a second a stage: what it is about here is that it can be run, not how fast.
+    seq 5008804 5010803 >"$work/users"
+    sed 's/^p99_ms = .*/p99_ms = 60_000/; s/^offered_share_min = .*/offered_share_min = 0.1/' deploy/load/day.toml >"$work/any.toml"
+    ends_with 0 env OHA="$oha" deploy/load/load.py "$work/any.toml" --host "$url" --token-file "$work/predict.token" \
+        --users "$work/users" --seconds 1 --scale 0.1
+    sed 's/^p99_ms = .*/p99_ms = 0/' deploy/load/day.toml >"$work/never.toml"
+    ends_with 1 env OHA="$oha" deploy/load/load.py "$work/never.toml" --host "$url" --token-file "$work/predict.token" \
+        --users "$work/users" --seconds 1 --scale 0.1
+    told 'a load by scenario: borne, and a threshold that nothing keeps is told'
+else
+    told 'skipped: no load, since oha is not there (cargo install oha)'
+fi
+
 kill -0 "$host" && ! grep -qi panicked "$work/host.log" || fail 'the host did not live through it'
 told 'one host from start to end'
