@@ -263,8 +263,10 @@ fn no_request_breaks_the_host() {
     });
     #[expect(clippy::print_stdout, reason = "what a long proof has shown")]
     {
-        let [.., good, _, refused, busy] = statuses;
-        println!("{count} requests: {good} were answered, {refused} refused, {busy} told to come again");
+        let [.., good, led, refused, busy] = statuses;
+        println!(
+            "{count} requests: {good} were answered, {led} led elsewhere, {refused} refused, {busy} told to come again"
+        );
     }
     let said = std::fs::read_to_string(&log).expect("the log");
     assert!(!said.contains("panicked"), "{said}");
