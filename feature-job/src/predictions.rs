@@ -17,7 +17,10 @@ use polars::prelude::*;
 use polars_io::prelude::{ParquetCompression, ParquetWriter};
 
 use crate::answer;
-use crate::atomic::{self, AtomicError};
+use crate::atomic;
+
+/// The rows of a row group, which are held at a time.
+const GROUP_ROWS: usize = 100_000;
 
 /// What `predictions` is asked.
 #[derive(Debug, clap::Args)]
@@ -36,14 +39,6 @@ pub struct PredictionsArgs {
     out: PathBuf,
 }
 
-#[derive(Debug, thiserror::Error)]
-enum WriteError {
-    #[error(transparent)]
-    File(#[from] AtomicError),
-    #[error("cannot encode the predictions")]
-    Encode(#[from] PolarsError),
-}
-
 impl PredictionsArgs {
     /// Writes the file, and says what is in it.
     ///
@@ -53,36 +48,61 @@ impl PredictionsArgs {
         let files = prediction::files(&self.log).context("cannot read the logs")?;
         let inputs: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
         atomic::ready(&self.out, &inputs)?;
-        let (mut predictions, mut torn) = (Vec::new(), 0);
-        for path in &files {
-            let said = || format!("cannot read {}", path.display());
-            let mut file = BufReader::new(File::open(path).with_context(said)?);
-            let (mut buffer, mut number) = (Vec::new(), 0_u64);
-            while let Some(line) = prediction::next_line(&mut file, &mut buffer).with_context(said)? {
-                number += 1;
-                match line {
-                    Line::Prediction(prediction) => predictions.push(*prediction),
-                    Line::Torn => torn += 1,
-                    Line::Unread => bail!("{}: line {number} is no prediction", path.display()),
-                }
-            }
-        }
-        write(&self.out, &predictions)?;
-        let (count, cut) = (answer::counted(predictions.len() as u64, "prediction"), answer::counted(torn, "line"));
+        // The columns are known when all of it was read; so it is read twice, and never held whole.
+        let mut found = BTreeSet::new();
+        each(&files, |prediction| {
+            found.extend(prediction.features.into_keys());
+            Ok(())
+        })?;
+        let (count, torn) = write(&self.out, &files, &names(found))?;
+        let (count, cut) = (answer::counted(count, "prediction"), answer::counted(torn, "line"));
         answer::tell(format_args!("{count} of {} files, {cut} cut off -> {}", files.len(), self.out.display()))?;
         Ok(())
     }
 }
 
-fn write(out: &Path, predictions: &[LoggedPrediction]) -> Result<(), WriteError> {
-    let mut frame = frame(predictions)?;
+/// Reads every prediction of the logs, in order; gives how many lines were cut off.
+fn each(files: &[PathBuf], mut take: impl FnMut(LoggedPrediction) -> anyhow::Result<()>) -> anyhow::Result<u64> {
+    let mut torn = 0;
+    for path in files {
+        let said = || format!("cannot read {}", path.display());
+        let mut file = BufReader::new(File::open(path).with_context(said)?);
+        let (mut buffer, mut number) = (Vec::new(), 0_u64);
+        while let Some(line) = prediction::next_line(&mut file, &mut buffer).with_context(said)? {
+            number += 1;
+            match line {
+                Line::Prediction(prediction) => take(*prediction)?,
+                Line::Torn => torn += 1,
+                Line::Unread => bail!("{}: line {number} is no prediction", path.display()),
+            }
+        }
+    }
+    Ok(torn)
+}
+
+/// Gives how many predictions were written, and how many lines were cut off.
+fn write(out: &Path, files: &[PathBuf], names: &[String]) -> anyhow::Result<(u64, u64)> {
     atomic::write(out, |file| {
-        ParquetWriter::new(file).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
-        Ok(())
+        let schema = frame(&[], names)?.schema().clone();
+        let mut writer = ParquetWriter::new(file).with_compression(ParquetCompression::Zstd(None)).batched(&schema)?;
+        let (mut group, mut count) = (Vec::with_capacity(GROUP_ROWS), 0);
+        let torn = each(files, |prediction| {
+            count += 1;
+            group.push(prediction);
+            if group.len() == GROUP_ROWS {
+                writer.write_batch(&frame(&group, names)?)?;
+                group.clear();
+            }
+            Ok(())
+        })?;
+        // A file without rows has its columns all the same.
+        writer.write_batch(&frame(&group, names)?)?;
+        writer.finish()?;
+        Ok((count, torn))
     })
 }
 
-fn frame(predictions: &[LoggedPrediction]) -> PolarsResult<DataFrame> {
+fn frame(predictions: &[LoggedPrediction], names: &[String]) -> PolarsResult<DataFrame> {
     let texts = |name: &str, of: fn(&LoggedPrediction) -> String| {
         Column::from(Series::new(name.into(), predictions.iter().map(of).collect::<Vec<_>>()))
     };
@@ -103,8 +123,8 @@ fn frame(predictions: &[LoggedPrediction]) -> PolarsResult<DataFrame> {
         days("event_time", |prediction| prediction.event_time.map(|day| day.days()))?,
         days("as_of", |prediction| prediction.as_of.map(|day| day.days()))?,
     ];
-    for name in names(predictions) {
-        columns.push(floats(&name, &|prediction| prediction.features.get(&name)?.as_ref()?.as_f64()));
+    for name in names {
+        columns.push(floats(name, &|prediction| prediction.features.get(name)?.as_ref()?.as_f64()));
     }
     columns.extend([
         floats("probability", &|prediction| Some(prediction.probability)),
@@ -119,10 +139,9 @@ fn frame(predictions: &[LoggedPrediction]) -> PolarsResult<DataFrame> {
 }
 
 /// Gives the features in the order of today's view, then those that earlier views had.
-fn names(predictions: &[LoggedPrediction]) -> Vec<String> {
-    let all: BTreeSet<&String> = predictions.iter().flat_map(|prediction| prediction.features.keys()).collect();
+fn names(found: BTreeSet<String>) -> Vec<String> {
     let known: Vec<String> =
         FeatureView::credit_risk().features.iter().map(|feature| feature.name.to_string()).collect();
-    let others: Vec<String> = all.into_iter().filter(|name| !known.contains(name)).cloned().collect();
+    let others: Vec<String> = found.into_iter().filter(|name| !known.contains(name)).collect();
     [known, others].concat()
 }
