@@ -45,6 +45,11 @@ struct Phase {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
     route: &'static str,
 }
@@ -56,6 +61,7 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<Answer, Counter>,
     durations: Family<Route, Histogram>,
+    turned_away: Family<Reason, Counter>,
     records_accepted: Counter,
     records_stale: Counter,
     features_read: Histogram,
@@ -73,6 +79,9 @@ impl Metrics {
         let durations = Family::<Route, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS_S));
         let help = "Time from a request's head to its answer";
         registry.register_with_unit("http_request_duration", help, Unit::Seconds, durations.clone());
+        let turned_away = Family::<Reason, Counter>::default();
+        let help = "Callers turned away before their request was one: too many connections, or no HTTP";
+        registry.register("http_turned_away", help, turned_away.clone());
         let (records_accepted, records_stale) = (Counter::default(), Counter::default());
         registry.register("records_accepted", "Feature records written", records_accepted.clone());
         let help = "Feature records passed over, since a newer one of the user was there";
@@ -85,7 +94,7 @@ impl Metrics {
         let ages = Histogram::new(AGES_S);
         let help = "Age of the features that predictions were made from, since the day of the latest event";
         registry.register_with_unit("prediction_features_age", help, Unit::Seconds, ages.clone());
-        Self { registry, requests, durations, records_accepted, records_stale, features_read, guest, ages }
+        Self { registry, requests, durations, turned_away, records_accepted, records_stale, features_read, guest, ages }
     }
 
     /// Counts the records of one batch.
@@ -101,6 +110,11 @@ impl Metrics {
         for age_s in ages_s {
             self.ages.observe(age_s as f64);
         }
+    }
+
+    /// Counts a caller who was turned away before there was a request.
+    pub fn turned_away(&self, reason: &'static str) {
+        self.turned_away.get_or_create(&Reason { reason }).inc();
     }
 
     /// Counts one answer.

@@ -26,7 +26,6 @@ use tokio_rustls::TlsAcceptor;
 use super::problem::Problem;
 use super::stall::{Busy, Patience, StallBound};
 use super::{App, Side, router};
-use crate::config::Limits;
 
 /// Connections past the bound that are still told so; more are closed without a word.
 const REFUSALS_MAX: usize = 64;
@@ -59,12 +58,12 @@ pub async fn serve(entrances: Vec<Entrance>, app: Arc<App>, stop: impl Future<Ou
     let mut open = JoinSet::new();
     for Entrance { listener, side, tls } in entrances {
         let router = router(Arc::clone(&app), side);
-        let (limits, stopped) = (app.limits.clone(), stopped.clone());
+        let (limits, stopped) = (&app.limits, stopped.clone());
         // Each port has places of its own: whoever fills the one keeps no order from the other.
         let places = Arc::new(Semaphore::new(limits.connections_max));
         let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
         let (closing, closed) = watch::channel(());
-        let door = Door { router, limits, tls, places, refusals, closed };
+        let door = Door { app: Arc::clone(&app), router, tls, places, refusals, closed };
         open.spawn(door.keep(listener, stopped, closing));
     }
     stop.await;
@@ -87,8 +86,8 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 
 /// What every new connection of a port needs.
 struct Door {
+    app: Arc<App>,
     router: Router,
-    limits: Limits,
     tls: Option<TlsAcceptor>,
     places: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
@@ -117,7 +116,7 @@ impl Door {
         self.close(listener, &mut connections);
         drop(closing);
         tracing::info!(connections = connections.len(), "draining");
-        let ended = timeout(self.limits.drain, async {
+        let ended = timeout(self.app.limits.drain, async {
             while let Some(ended) = connections.join_next().await {
                 report(ended);
             }
@@ -147,9 +146,11 @@ impl Door {
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             self.open(stream, peer, TowerToHyperService::new(self.router.clone()), true, place, connections);
         } else if let Ok(place) = Arc::clone(&self.refusals).try_acquire_owned() {
-            let connections_max = self.limits.connections_max;
-            let refuse = service_fn(move |_: Request<Incoming>| async move {
-                Ok::<_, Infallible>(Problem::ConnectionsBusy { connections_max }.plainly())
+            let app = Arc::clone(&self.app);
+            let refuse = service_fn(move |_: Request<Incoming>| {
+                app.metrics.turned_away("connections_busy");
+                let connections_max = app.limits.connections_max;
+                async move { Ok::<_, Infallible>(Problem::ConnectionsBusy { connections_max }.plainly()) }
             });
             self.open(stream, peer, refuse, false, place, connections);
         }
@@ -168,7 +169,8 @@ impl Door {
         S: hyper::service::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
         <S as hyper::service::Service<Request<Incoming>>>::Future: Send,
     {
-        let (limits, closed, tls) = (self.limits.clone(), self.closed.clone(), self.tls.clone());
+        let (app, closed, tls) = (Arc::clone(&self.app), self.closed.clone(), self.tls.clone());
+        let limits = app.limits.clone();
         connections.spawn(async move {
             let (busy, closing) = (Busy::default(), closed.clone());
             let patience = Patience { head: limits.head, idle: limits.idle, write: limits.write_stall };
@@ -189,9 +191,9 @@ impl Door {
                 }
             });
             match tls {
-                None => connection(stream, service, keep_alive, closed).await,
+                None => connection(&app, stream, service, keep_alive, closed).await,
                 Some(tls) => match timeout(limits.head, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => connection(stream, service, keep_alive, closed).await,
+                    Ok(Ok(stream)) => connection(&app, stream, service, keep_alive, closed).await,
                     Ok(Err(error)) => tracing::debug!(%error, "a caller and we found no way to speak TLS"),
                     Err(_) => tracing::debug!("a caller did not finish the TLS handshake in time"),
                 },
@@ -202,7 +204,7 @@ impl Door {
 }
 
 /// Serves one connection to its end.
-async fn connection<I, S>(stream: I, service: S, keep_alive: bool, mut closed: watch::Receiver<()>)
+async fn connection<I, S>(app: &App, stream: I, service: S, keep_alive: bool, mut closed: watch::Receiver<()>)
 where
     I: AsyncRead + AsyncWrite + Unpin,
     S: HttpService<Incoming, ResBody = Body, Error = Infallible>,
@@ -227,6 +229,10 @@ where
         }
     };
     if let Err(error) = ended {
+        // What is no HTTP never becomes a request that is counted.
+        if error.is_parse() {
+            app.metrics.turned_away("unreadable");
+        }
         // Clients that leave, stall or speak no HTTP are everyday; hyper has answered what can be answered.
         tracing::debug!(error = super::problem::chain(&error), "a connection ended early");
     }

@@ -25,6 +25,11 @@ fn what_is_no_http_is_refused() {
     let _ = stream.read_to_end(&mut answer);
     assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&answer));
     assert_eq!(house.get("/health/live").status, 200, "and the server goes on");
+    let metrics = house.get("/metrics").body;
+    let counted =
+        metrics.lines().find(|line| line.starts_with("countersign_http_turned_away_total{reason=\"unreadable\"} "));
+    let counted: u64 = counted.and_then(|line| line.rsplit(' ').next()?.parse().ok()).expect("a count");
+    assert!(counted >= 4, "{counted}");
 }
 
 #[test]
