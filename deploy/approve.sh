@@ -17,7 +17,8 @@ here=$(dirname "$0")
 [ -n "${APPROVER_KEY:-}" ] || { echo 'approve: APPROVER_KEY is not set' >&2; exit 2; }
 
 # A registry of its own to sign in: what comes out of it is whole, or not there at all.
-work=$(mktemp -d)
+# In memory where there is such a place.
+work=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/approved"
 (umask 077 && printf '%s\n' "$APPROVER_KEY" >"$work/key.pem")
@@ -25,6 +26,7 @@ unset APPROVER_KEY
 cp "${TRUST:-$registry/trust.toml}" "$work/trust.toml"
 countersign approve "$candidate" --yes --expect-digest "$digest" --key "$work/key.pem" --by "$by" --reason "$reason" \
     ${override:+--override "$override"} --modules "$work"
+rm "$work/key.pem"
 approved=$(echo "$work"/approved/*.wasm)
 # Hosts would refuse what this refuses.
 if said=$(countersign verify "$approved" --modules "$work" --json); then

@@ -66,8 +66,11 @@ fi
 
 say 'the images'
 start=$SECONDS
+# A tree that is changed is no commit.
+revision=''
+[ -n "$(git -c safe.directory="$PWD" status --porcelain)" ] || revision=$(git -c safe.directory="$PWD" rev-parse HEAD)
 build() {
-    buildah build --quiet --format docker --layers --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || true)" "${bases[@]}" \
+    buildah build --quiet --format docker --layers --build-arg "REVISION=$revision" "${bases[@]}" \
         --target "$1" --tag "$2" . >"$work/log" 2>&1 || { tail -50 "$work/log"; fail "the image $2 could not be built"; }
 }
 build job localhost/countersign-job
@@ -86,6 +89,7 @@ lay_out localhost/countersign "$work/host"
 lay_out localhost/countersign-job "$work/job"
 chmod 755 "$work"
 [ -z "$(find "$work/host" -perm /6000)" ] || fail 'the image of the host holds programs that gain rights'
+[ "$(stat --format %u:%g "$work/host/var/lib/countersign")" = 10001:10001 ] || fail 'the folder of the data is not the user'"'"'s'
 [ ! -e "$work/host/bin/sh" ] || fail 'the image of the host holds a shell'
 
 # What the host's image says of how it is to be run.
@@ -161,10 +165,13 @@ predicted | jq --compact-output '{user_id, probability, decision, model}'
 predicted | jq --exit-status '.model.version == 2' >/dev/null || fail 'version 2 did not go live'
 
 # That it is so confined as it is claimed to be.
-status=/proc/$(pgrep --newest --full 'countersign serve')/status
+# setpriv became bwrap, which has the host as its only heir.
+heir=${pids[0]}
+while child=$(pgrep --parent "$heir"); do heir=$child; done
+status=/proc/$heir/status
 grep -q '^Uid:[[:space:]]*10001[[:space:]]*10001' "$status" && grep -q '^CapEff:[[:space:]]*0*$' "$status" || fail "the host runs with rights: $(cat "$status")"
 ! job touch /usr/local/bin/mine 2>/dev/null || fail 'the root can be written to'
-kill -TERM "$(pgrep --newest --full 'countersign serve')"
+kill -TERM "$heir"
 wait "${pids[0]}" || fail "the host did not stop cleanly: $(cat "$work/host.log")"
 pids=()
 ! host countersign health 2>/dev/null || fail 'a host that has stopped is called well'

@@ -16,6 +16,7 @@ name=countersign-$version-$system
 COUNTERSIGN_REVISION=$(git rev-parse HEAD)
 export COUNTERSIGN_REVISION
 
+[ -z "${GITHUB_REF_NAME:-}" ] || [ "v$version" = "$GITHUB_REF_NAME" ] || { echo "release: the tag is $GITHUB_REF_NAME, and Cargo.toml says $version" >&2; exit 1; }
 cargo build --release --locked --workspace --bins
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

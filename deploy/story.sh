@@ -81,6 +81,9 @@ ends_with 0 train --loans "$work/loans-2.csv" --as-of 2022-02-27 --out "$work/se
 second=$work/second/modules/candidates/credit-risk-2.wasm
 ends_with 0 approve "$second" "$(digest_of "$second")"
 version_answers 2
+cp "$second" "$work/credit-risk-1.wasm"
+ends_with 1 deploy/registry.sh put "$work/credit-risk-1.wasm" "$registry"
+told 'another module under a version that is taken: refused, and the first one stays'
 COUNTERSIGN_TOKEN=$(cat "$work/admin.token") ends_with 0 deploy/rollback.sh "$url" credit-risk
 version_answers 1
 COUNTERSIGN_TOKEN=$(cat "$work/admin.token") ends_with 0 deploy/rollback.sh "$url" credit-risk 2

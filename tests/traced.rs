@@ -76,7 +76,7 @@ fn traced(workshop: &Workshop, collector: &str) -> Host {
     command.args(["serve", "--insecure-loopback", "--listen", "127.0.0.1:0", "--otlp-endpoint", collector]);
     command.arg("--modules").arg(workshop.path("modules")).arg("--data").arg(workshop.path("data"));
     // Batches are sent this often, in milliseconds.
-    let host = Host::spawn(command.env("OTEL_BSP_SCHEDULE_DELAY", "100"));
+    let host = Host::spawn(command.env("OTEL_BSP_SCHEDULE_DELAY", "100").env("OTEL_RESOURCE_ATTRIBUTES", "team=risk"));
     workshop.publish(&host.url);
     host.wait_for_version(1);
     host
@@ -120,6 +120,7 @@ fn a_callers_trace_is_continued_down_to_the_guest() {
         for of_resource in batch.resource_spans {
             let resource = of_resource.resource.expect("a resource");
             assert_eq!(text(&resource.attributes, "service.name").as_deref(), Some("countersign"));
+            assert_eq!(text(&resource.attributes, "team").as_deref(), Some("risk"));
             spans.extend(of_resource.scope_spans.into_iter().flat_map(|scope| scope.spans));
         }
     }

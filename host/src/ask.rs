@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Proxy};
 
 /// Whether the other side must show who it is, where it speaks TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub fn agent(within: Duration, identity: Identity) -> Agent {
         .root_certs(RootCerts::PlatformVerifier)
         .disable_verification(identity == Identity::Any)
         .build();
-    let config = Agent::config_builder().timeout_global(Some(within)).http_status_as_error(false).tls_config(tls);
+    // Whoever needs no identity is on this machine, and behind no proxy.
+    let proxy = (identity == Identity::Shown).then(Proxy::try_from_env).flatten();
+    let config =
+        Agent::config_builder().proxy(proxy).timeout_global(Some(within)).http_status_as_error(false).tls_config(tls);
     Agent::new_with_config(config.build())
 }

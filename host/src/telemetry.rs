@@ -101,7 +101,9 @@ fn traces_to(collector: &str) -> anyhow::Result<SdkTracerProvider> {
         .build()
         .context("cannot send traces to --otlp-endpoint")?;
     let mut resource = Resource::builder();
-    if std::env::var_os("OTEL_SERVICE_NAME").is_none() {
+    let says =
+        |name: &str, what: &str| std::env::var(name).is_ok_and(|value| !value.is_empty() && value.contains(what));
+    if !says("OTEL_SERVICE_NAME", "") && !says("OTEL_RESOURCE_ATTRIBUTES", "service.name=") {
         resource = resource.with_service_name("countersign");
     }
     let resource =

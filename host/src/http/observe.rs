@@ -115,7 +115,9 @@ impl Path {
         // A method that the path does not take is told so, whoever asks; and health is told whatever else is asked for.
         let Some(access) = access.filter(|access| *access != Access::Health) else { return Ok((request, None)) };
         let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
-        app.gate.admit_origin(header(ORIGIN), header(HOST))?;
+        // A path that is a whole URL names the host before any header does.
+        let host = request.uri().authority().map(|authority| authority.as_str().as_bytes()).or(header(HOST));
+        app.gate.admit_origin(header(ORIGIN), host)?;
         let authorization = request.headers().get(AUTHORIZATION);
         let principal = app.gate.admit(access, authorization.map(|value| value.as_bytes()))?;
         if let Some(rates) = &app.rates {

@@ -202,6 +202,8 @@ fn pages_from_elsewhere_may_not_use_the_browser_of_somebody_here() {
     };
     by_name("evil.example").is_problem(403, "foreign_origin");
     by_name("evil.example:8080").is_problem(403, "foreign_origin");
+    let whole = b"GET http://evil.example/v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    open.raw(whole).is_problem(403, "foreign_origin");
     for own in ["localhost", "127.0.0.1:8080", "[::1]:80"] {
         assert_eq!(by_name(own).status, 200, "{own}");
     }
