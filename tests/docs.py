@@ -240,7 +240,8 @@ countersign() {
 STAND_INS = r"""
 train() {
     mkdir -p modules/candidates
-    feature-job train --features features.parquet --recipe logistic --model credit-risk --key job.pem --out modules/candidates "$@" || [ $? -eq 4 ]
+    feature-job train --features features.parquet --recipe logistic --model credit-risk --key job.pem --out modules/candidates \
+        --champion none "$@" || [ $? -eq 4 ]
     [ -e ada.pem ] || command countersign keygen --role approver --name 'Ada Lovelace' --out ada.pem
 }
 kubectl() {
@@ -536,7 +537,7 @@ def painter():
         install = ["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", folder, MERMAID]
         subprocess.run(install, env={**os.environ, "PUPPETEER_SKIP_DOWNLOAD": "1"}, stdout=subprocess.DEVNULL)
     if not shutil.which("chromium") and os.environ.get("CI") == "true" and os.geteuid() == 0:
-        for words in [["update", "-qq"], ["install", "-qq", "--yes", "--no-install-recommends", "chromium"]]:
+        for words in [["update", "-qq"], ["install", "-qq", "--yes", "--no-install-recommends", "chromium", "fonts-dejavu-core"]]:
             subprocess.run(["apt-get", *words], env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, stdout=subprocess.DEVNULL)
     if not program.exists():
         return None, f"{MERMAID} could not be installed"
