@@ -60,13 +60,13 @@ impl Host {
         };
         let lines = (batch * BATCH..(batch + 1) * BATCH).map(|id| record(id).to_json(view) + "\n").collect::<String>();
         let head =
-            format!("POST /v1/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}", lines.len());
+            format!("POST /v1/features HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}", lines.len());
         let answer = Self::ask(address, &format!("{head}\r\n\r\n{lines}"));
         answer.is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
     }
 
     fn has(&self, id: u64) -> bool {
-        let request = format!("GET /v1/users/{id}/features HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let request = format!("GET /v1/users/{id}/features HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         let answer = Self::ask(&self.address, &request).expect("the host answers");
         match &answer[9..12] {
             "200" => true,
