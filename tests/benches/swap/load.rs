@@ -35,7 +35,7 @@ impl User {
 
 /// Gives the bytes of a request for a path.
 pub fn get(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: countersign\r\n\r\n").into_bytes()
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
 /// What is read of an answer.
