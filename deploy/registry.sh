@@ -7,9 +7,11 @@ set -euo pipefail
 [ $# -eq 3 ] || { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0" >&2; exit 2; }
 case $1,$2,$3 in
     put,*,s3://*)
-        place=${3#s3://}
+        place=${3#s3://} prefix=''
+        place=${place%/}
+        [[ $place != */* ]] || prefix=${place#*/}/
         # Only where nothing of that name is: a version belongs to the first module that took it.
-        aws s3api put-object --bucket "${place%%/*}" --key "$(sed 's#^[^/]*/*##; s#/*$##; s#.#&/#$' <<<"$place")approved/$(basename "$2")" --body "$2" --if-none-match '*' >/dev/null
+        aws s3api put-object --bucket "${place%%/*}" --key "${prefix}approved/$(basename "$2")" --body "$2" --if-none-match '*' >/dev/null
         echo "${3%/}/approved/$(basename "$2")"
         ;;
     put,*)
