@@ -63,7 +63,7 @@ def hold(where, body, schema, meta=frozenset()):
             continue
         blocks = [one for one in value if isinstance(one, dict) and one.get("__is_block__")] if isinstance(value, list) else []
         if name == "dynamic":
-            for one in blocks:
+            for one in value:
                 ((label, inner),) = ((key, inner) for key, inner in one.items() if key not in MARKS)
                 seen.setdefault(label.strip('"'), []).append(inner["content"][0])
                 for unknown in inner.keys() - MARKS - {"for_each", "content", "iterator", "labels"}:
@@ -129,7 +129,10 @@ def files():
                 fault(f"{place}: the provider has no such {kind}")
                 continue
             hold(place, body, schemas[kind, labels[0]], META[kind])
-    passed(f"{len([1 for _, kind, *_ in blocks if kind in ('resource', 'data')])} resources and data sources, by the schema of the provider {PROVIDER}", before)
+    passed(
+        f"{len([1 for _, kind, *_ in blocks if kind in ('resource', 'data')])} resources and data sources, by the schema of the provider {PROVIDER}",
+        before,
+    )
 
     before, used = len(faults), {"var": set(), "local": set()}
     for where, kind, labels, body in blocks:
@@ -139,7 +142,9 @@ def files():
                 used[space].add(name)
                 if name not in declared[space]:
                     fault(f"{where}: {kind} {'.'.join(labels)} names {space}.{name}, which is not declared")
-            for data, of, name, attribute in re.findall(r'(?<![\w."-])(data\.)?(aws_\w+)\.(\w+)(?:\[(?:[^\[\]]|\[[^\]]*\])*\])*(?:\.(\w+))?', text):
+            for data, of, name, attribute in re.findall(
+                r'(?<![\w."-])(data\.)?(aws_\w+)\.(\w+)(?:\[(?:[^\[\]]|\[[^\]]*\])*\])*(?:\.(\w+))?', text
+            ):
                 space = "data" if data else "resource"
                 if (of, name) not in declared[space]:
                     fault(f"{where}: {kind} {'.'.join(labels)} names {data}{of}.{name}, which is not declared")
@@ -148,7 +153,11 @@ def files():
     for space in used:
         for name in sorted(declared[space] - used[space]):
             fault(f"{space}.{name} is declared and used nowhere")
-    example = {line.split("=")[0].strip() for line in (HERE / "terraform.tfvars.example").read_text().splitlines() if re.match(r"\w+ *=", line)}
+    example = {
+        line.split("=")[0].strip()
+        for line in (HERE / "terraform.tfvars.example").read_text().splitlines()
+        if re.match(r"\w+ *=", line)
+    }
     for name in sorted(example - declared["var"]):
         fault(f"terraform.tfvars.example: there is no variable {name}")
     passed(f"{sum(map(len, used.values()))} variables and locals, and every reference to them and to resources", before)
@@ -191,7 +200,9 @@ def documents(resources):
                     for resource in statement.get("Resource", []) if service == "s3" and not wild else ():
                         if ("Object" in name) != ("/" in resource):
                             fault(f"{address}: {action} is not for {resource}")
-    passed(f"{count} documents of IAM: {len(seen)} actions that AWS has, sizes, and that S3's are for buckets or for objects", before)
+    passed(
+        f"{count} documents of IAM: {len(seen)} actions that AWS has, sizes, and that S3's are for buckets or for objects", before
+    )
 
 
 def buckets(resources):
@@ -209,7 +220,9 @@ def buckets(resources):
             fault(f"{name}: the public is not kept out")
         if name not in versioned or versioned[name]["versioning_configuration"][0]["status"] != "Enabled":
             fault(f"{name}: it has no versions")
-        by = encrypted[name]["rule"][0]["apply_server_side_encryption_by_default"][0]["sse_algorithm"] if name in encrypted else None
+        by = (
+            encrypted[name]["rule"][0]["apply_server_side_encryption_by_default"][0]["sse_algorithm"] if name in encrypted else None
+        )
         if by != ("AES256" if logs else "aws:kms"):
             fault(f"{name}: it is encrypted by {by}")
         if not logs and name not in logged:
@@ -268,7 +281,9 @@ def containers(resources):
 def flags(all_containers, binaries):
     """Holds the variables and flags of our programs against the programs."""
     before, count = len(faults), 0
-    told = lambda *command: subprocess.run([binaries / command[0], *command[1:], "--help"], capture_output=True, text=True, check=True).stdout
+    told = lambda *command: (
+        subprocess.run([binaries / command[0], *command[1:], "--help"], capture_output=True, text=True, check=True).stdout
+    )
     variables = set(re.findall(r"\[env: (\w+)=", told("countersign", "serve")))
     for address, one in all_containers:
         if one["name"] == "host":
@@ -276,7 +291,13 @@ def flags(all_containers, binaries):
                 count += 1
                 if variable not in variables:
                     fault(f"{address}: {variable} means nothing to `countersign serve`")
-            limits = next(entry["value"] for other, two in all_containers if two["name"] == "files" for entry in two["environment"] if entry["name"] == "LIMITS")
+            limits = next(
+                entry["value"]
+                for other, two in all_containers
+                if two["name"] == "files"
+                for entry in two["environment"]
+                if entry["name"] == "LIMITS"
+            )
             with tempfile.NamedTemporaryFile("w") as file:
                 file.write(limits)
                 file.flush()

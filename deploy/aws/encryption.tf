@@ -31,7 +31,7 @@ data "aws_iam_policy_document" "key" {
 
   statement {
     sid       = "Logs"
-    actions   = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey", "kms:DescribeKey"]
+    actions   = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:DescribeKey"]
     resources = ["*"]
 
     principals {
@@ -46,21 +46,30 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
-  # Alarms and the failures of the job go to a topic that is encrypted as well.
-  statement {
-    sid       = "Alarms"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = ["*"]
+  # Alarms and the failures of the job go to a topic that is encrypted as well. EventBridge says no account to KMS, so that a condition on
+  # it would lose its messages without a word.
+  dynamic "statement" {
+    for_each = { Alarms = "cloudwatch.amazonaws.com", Rounds = "events.amazonaws.com" }
 
-    principals {
-      type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com", "events.amazonaws.com"]
-    }
+    content {
+      sid       = statement.key
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = ["*"]
 
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.account_id]
+      principals {
+        type        = "Service"
+        identifiers = [statement.value]
+      }
+
+      dynamic "condition" {
+        for_each = statement.key == "Alarms" ? [true] : []
+
+        content {
+          test     = "StringEquals"
+          variable = "aws:SourceAccount"
+          values   = [var.account_id]
+        }
+      }
     }
   }
 }

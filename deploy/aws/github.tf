@@ -30,7 +30,7 @@ data "aws_iam_policy_document" "github_assume" {
     condition {
       test     = "StringEquals"
       variable = "token.actions.githubusercontent.com:sub"
-      values   = ["repo:${var.github_repository}:environment:${each.value}"]
+      values   = [for environment in each.value : "repo:${var.github_repository}:environment:${environment}"]
     }
   }
 }
@@ -98,9 +98,12 @@ data "aws_iam_policy_document" "deploy" {
 
   # Rounds of the job and orders (a rollback of the model), which run.sh starts.
   statement {
-    sid       = "Run"
-    actions   = ["ecs:RunTask"]
-    resources = [for name in ["job", "order"] : "arn:aws:ecs:${var.region}:${var.account_id}:task-definition/${var.name}-${name}:*"]
+    sid     = "Run"
+    actions = ["ecs:RunTask"]
+    resources = flatten([
+      for definition in [aws_ecs_task_definition.job, aws_ecs_task_definition.order] :
+      [definition.arn_without_revision, "${definition.arn_without_revision}:*"]
+    ])
 
     condition {
       test     = "ArnEquals"

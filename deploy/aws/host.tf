@@ -28,7 +28,7 @@ locals {
   # A log that cannot be delivered must not hold up who writes it: past 4 MiB lines are lost.
   logs = {
     for task in keys(local.handed_secrets) : task => {
-      for container in ["prepare", "files", "seed", "host", "fetch", "round", "upload", "publish", "order"] : container => {
+      for container in ["prepare", "features", "seed", "files", "host", "fetch", "round", "upload", "publish", "order"] : container => {
         logDriver = "awslogs"
         options = {
           "awslogs-group"         = aws_cloudwatch_log_group.main[task].name
@@ -72,7 +72,7 @@ locals {
   })
 }
 
-# One after the other: folders are made, files brought, features put into the store, and then the host starts.
+# One after the other: folders are made, features brought and put into the store, then the files that the host follows, and then it starts.
 resource "aws_ecs_task_definition" "host" {
   family                   = "${var.name}-host"
   requires_compatibilities = ["FARGATE"]
@@ -136,6 +136,34 @@ resource "aws_ecs_task_definition" "host" {
       ]
     }),
     merge(local.confined, {
+      name             = "features"
+      image            = local.images.aws_cli
+      essential        = false
+      user             = "10001:10001"
+      entryPoint       = ["sh", "-c"]
+      command          = [file("${path.module}/containers/features.sh")]
+      dependsOn        = [{ containerName = "prepare", condition = "SUCCESS" }]
+      logConfiguration = local.logs.host.features
+      environment = [
+        for name, value in { FEATURES = local.features, AWS_REGION = var.region, HOME = "/tmp" } : { name = name, value = value }
+      ]
+      mountPoints = [
+        { sourceVolume = "local", containerPath = "/var/lib/countersign", readOnly = false },
+        { sourceVolume = "tmp", containerPath = "/tmp", readOnly = false },
+      ]
+    }),
+    merge(local.confined, {
+      name             = "seed"
+      image            = local.images.job
+      essential        = false
+      user             = "10001:10001"
+      entryPoint       = ["sh", "-c"]
+      command          = [file("${path.module}/containers/seed.sh")]
+      dependsOn        = [{ containerName = "features", condition = "SUCCESS" }]
+      logConfiguration = local.logs.host.seed
+      mountPoints      = [{ sourceVolume = "local", containerPath = "/var/lib/countersign", readOnly = false }]
+    }),
+    merge(local.confined, {
       name      = "files"
       image     = local.images.aws_cli
       essential = false
@@ -145,18 +173,19 @@ resource "aws_ecs_task_definition" "host" {
       memory           = 512
       entryPoint       = ["sh", "-c"]
       command          = [file("${path.module}/containers/files.sh")]
-      dependsOn        = [{ containerName = "prepare", condition = "SUCCESS" }]
+      dependsOn        = [{ containerName = "seed", condition = "SUCCESS" }]
       logConfiguration = local.logs.host.files
-      startTimeout     = 120
-      stopTimeout      = 120
-      restartPolicy    = { enabled = true }
-      healthCheck      = { command = ["CMD-SHELL", "test -e /config/complete"], interval = 5, timeout = 2, retries = 10, startPeriod = 110 }
+      # Where a secret is empty or out of reach, the host does not start, and the task ends. ECS counts this time even when the condition
+      # is met long since, so that nothing that takes its time may stand between this one and the host.
+      startTimeout  = 120
+      stopTimeout   = 120
+      restartPolicy = { enabled = true }
+      healthCheck   = { command = ["CMD-SHELL", "test -e /config/complete"], interval = 5, timeout = 2, retries = 10, startPeriod = 110 }
       environment = [
         for name, value in {
           POLICY        = local.policy
           TOKENS_SECRET = local.secret_arns["tokens"]
           TLS_SECRET    = local.secret_arns["host-tls"]
-          FEATURES      = local.features
           PREDICTIONS   = "s3://${aws_s3_bucket.main["predictions"].id}"
           LIMITS        = local.limits
           AWS_REGION    = var.region
@@ -170,27 +199,13 @@ resource "aws_ecs_task_definition" "host" {
       ]
     }),
     merge(local.confined, {
-      name             = "seed"
-      image            = local.images.job
-      essential        = false
-      user             = "10001:10001"
-      entryPoint       = ["sh", "-c"]
-      command          = [file("${path.module}/containers/seed.sh")]
-      dependsOn        = [{ containerName = "files", condition = "HEALTHY" }]
-      logConfiguration = local.logs.host.seed
-      mountPoints      = [{ sourceVolume = "local", containerPath = "/var/lib/countersign", readOnly = false }]
-    }),
-    merge(local.confined, {
       name      = "host"
       image     = local.images.host
       essential = true
       user      = "10001:10001"
       command   = ["serve"]
-      dependsOn = [
-        { containerName = "seed", condition = "SUCCESS" },
-        # Said once more for the end: the host ends first, and what it logged last is taken to the bucket after.
-        { containerName = "files", condition = "HEALTHY" },
-      ]
+      # In the end it is the other way round: the host ends first, and what it logged last is taken to the bucket after.
+      dependsOn        = [{ containerName = "files", condition = "HEALTHY" }]
       logConfiguration = local.logs.host.host
       # Requests under way get 20 seconds (`drain_ms`); the last flush of the store comes after them.
       stopTimeout  = 60
@@ -224,7 +239,7 @@ resource "aws_ecs_service" "host" {
   # rollout.sh starts the first one, when there is something to start.
   desired_count = 0
 
-  # The old one stops before the new one starts. Nobody answers in between, which README.md puts a figure to.
+  # The old one stops before the new one starts. Nobody answers in between; README.md says for how long.
   deployment_minimum_healthy_percent = 0
   deployment_maximum_percent         = 100
   # Moving tasks between zones would take a second one for a while, and is refused together with the bound above.

@@ -227,16 +227,11 @@ data "aws_iam_policy_document" "scheduler" {
     }
   }
 
+  # The schedule itself is encrypted.
   statement {
     sid       = "Key"
     actions   = ["kms:Decrypt"]
     resources = [aws_kms_key.main.arn]
-
-    condition {
-      test     = "StringEquals"
-      variable = "kms:ViaService"
-      values   = ["scheduler.${var.region}.amazonaws.com"]
-    }
   }
 }
 

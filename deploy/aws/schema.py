@@ -70,9 +70,7 @@ def load(wanted):
     return {pair: schema for pair, schema in schemas.items() if schema}
 
 
-ENTRY = re.compile(
-    r'^ +(\w+): \{\n +value: (.+),\n +isBlock: (true|false),\n +type: "(\w+)",\n +storageClassType: "(\w+)",', re.M
-)
+ENTRY = re.compile(r'^ +(\w+): \{\n +value: (.+),\n +isBlock: (true|false),\n +type: "(\w+)",\n +storageClassType: "(\w+)",', re.M)
 FIELD = re.compile(r"/\*\*((?:(?!\*/).)*)\*/\s+readonly (\w+)(\??): ([^;]+);", re.S)
 
 
@@ -81,7 +79,8 @@ def derive(code, declarations):
     (top,) = re.findall(r"^class (\w+) extends cdktf\.Terraform(?:Resource|DataSource|Provider) ", code, re.M)
     interfaces = dict(re.findall(r"^export interface (\w+)(?: extends [\w.]+)? \{\n(.*?)^\}", declarations, re.M | re.S))
     fields = {
-        name: {field: (mark == "", kind, said) for said, field, mark, kind in FIELD.findall(body)} for name, body in interfaces.items()
+        name: {field: (mark == "", kind, said) for said, field, mark, kind in FIELD.findall(body)}
+        for name, body in interfaces.items()
     }
     own = code[code.index(f"class {top} extends") :]
     bodies = {f"{top}Config": own[own.index("synthesizeHclAttributes() {") :].split("// remove undefined")[0]}
@@ -114,7 +113,13 @@ def derive(code, declarations):
     schema = block(f"{top}Config")
     # What only AWS knows is read by getters, which name it as Terraform does.
     for kind, name in re.findall(r"this\.get(String|Number|Boolean|List|StringMap|NumberMap|AnyMap)Attribute\('(\w+)'\)", own):
-        known = {"String": "string", "Number": "number", "Boolean": "bool", "List": ["list", "string"], "StringMap": ["map", "string"]}
+        known = {
+            "String": "string",
+            "Number": "number",
+            "Boolean": "bool",
+            "List": ["list", "string"],
+            "StringMap": ["map", "string"],
+        }
         if name not in schema["blocks"]:
             schema["attributes"].setdefault(name, {"type": known.get(kind, "dynamic"), "required": False, "computed": True})
     for name in re.findall(r'new \w+(?:List|Map|OutputReference)\(this, "(\w+)"', own):
@@ -127,5 +132,8 @@ def cty(storage, kind):
     """Gives a type as Terraform writes it."""
     for suffix in ("List", "Map"):
         if storage.endswith(suffix):
-            return [kind if suffix == "List" and kind in ("set", "list") else suffix.lower(), cty(storage.removesuffix(suffix), "simple")]
+            return [
+                kind if suffix == "List" and kind in ("set", "list") else suffix.lower(),
+                cty(storage.removesuffix(suffix), "simple"),
+            ]
     return SIMPLE[storage]

@@ -217,7 +217,9 @@ def serve(types, command):
             }
         }
         try:
-            return subprocess.run(command, env={**os.environ, "TF_REATTACH_PROVIDERS": json.dumps(reattach)}, check=False).returncode
+            return subprocess.run(
+                command, env={**os.environ, "TF_REATTACH_PROVIDERS": json.dumps(reattach)}, check=False
+            ).returncode
         finally:
             server.stop(None)
 

@@ -217,9 +217,8 @@ data "aws_iam_policy_document" "logs" {
 
   dynamic "statement" {
     for_each = {
-      Buckets  = { service = "logging.s3.amazonaws.com", prefix = "buckets" }
-      Balancer = { service = "logdelivery.elasticloadbalancing.amazonaws.com", prefix = "balancer" }
-      Network  = { service = "delivery.logs.amazonaws.com", prefix = "network" }
+      Buckets = { service = "logging.s3.amazonaws.com", prefix = "buckets" }
+      Network = { service = "delivery.logs.amazonaws.com", prefix = "network" }
     }
 
     content {
@@ -237,6 +236,18 @@ data "aws_iam_policy_document" "logs" {
         variable = "aws:SourceAccount"
         values   = [var.account_id]
       }
+    }
+  }
+
+  # Load balancers say whose they are in the path that they write to.
+  statement {
+    sid       = "Balancer"
+    actions   = ["s3:PutObject"]
+    resources = ["${aws_s3_bucket.main["logs"].arn}/balancer/AWSLogs/${var.account_id}/*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["logdelivery.elasticloadbalancing.amazonaws.com"]
     }
   }
 

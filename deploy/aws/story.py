@@ -119,7 +119,11 @@ class House:
             "LANG": "C.UTF-8",
         }
         self.processes.append(
-            subprocess.Popen([BIN / "moto_server", "--host", "127.0.0.1", "--port", str(self.ports[3])], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.Popen(
+                [BIN / "moto_server", "--host", "127.0.0.1", "--port", str(self.ports[3])],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
         )
         until("the stand-in for AWS answers", lambda: urllib.request.urlopen(endpoint, timeout=1))
         for name in ("modules", "policy", "data", "predictions"):
@@ -135,7 +139,9 @@ class House:
         return self.aws("secretsmanager", "get-secret-value", "--secret-id", arn, "--query", "SecretString", "--output", "text")
 
     def call(self, *command, **more):
-        done = subprocess.run(command, env={**self.environment, "HOME": str(self.work)}, cwd=self.work, capture_output=True, text=True, **more)
+        done = subprocess.run(
+            command, env={**self.environment, "HOME": str(self.work)}, cwd=self.work, capture_output=True, text=True, **more
+        )
         if done.returncode:
             self.fail(f"{' '.join(map(str, command))}: {done.stderr}{done.stdout}")
         return done.stdout.strip()
@@ -160,26 +166,36 @@ class House:
     def host(self, *flags, ledger):
         """A task of the host, as far as that it is ready."""
         task = Task(self, "host", keep={"/ledger": ledger})
-        task.run("prepare")
+        for name in ("prepare", "features", "seed"):
+            task.run(name)
         task.start("files")
         until("all files are there", lambda: (Path(task.place("/config")) / "complete").exists(), lambda: task.log("files"))
-        task.run("seed")
-        places = {"COUNTERSIGN_LISTEN": f"127.0.0.1:{self.ports[0]}", "COUNTERSIGN_ADMIN_LISTEN": f"127.0.0.1:{self.ports[1]}", "COUNTERSIGN_POLL_MS": "100"}
+        places = {
+            "COUNTERSIGN_LISTEN": f"127.0.0.1:{self.ports[0]}",
+            "COUNTERSIGN_ADMIN_LISTEN": f"127.0.0.1:{self.ports[1]}",
+            "COUNTERSIGN_POLL_MS": "100",
+        }
         task.start("host", flags=list(flags), **places)
         health = [self.work / "bin/countersign", "health", "--url", f"https://127.0.0.1:{self.ports[1]}", "--ready"]
-        until("the host is ready", lambda: subprocess.run(health, env=self.environment, check=True, capture_output=True), lambda: task.log("host"))
+        until(
+            "the host is ready",
+            lambda: subprocess.run(health, env=self.environment, check=True, capture_output=True),
+            lambda: task.log("host"),
+        )
         return task
 
     def stop(self, task):
         """As ECS does: in the reverse order of the start."""
-        files, host = task.running[1], task.running[-1]
+        files, host = task.running[-2:]
         for process, name in ((host, "host"), (files, "files")):
             process.send_signal(signal.SIGTERM)
             if process.wait(60) != 0:
                 self.fail(f"{name} did not end well:\n{task.log(name)}")
 
     def ask(self, path, token, port=0):
-        request = urllib.request.Request(f"https://127.0.0.1:{self.ports[port]}{path}", headers={"authorization": f"Bearer {token}"})
+        request = urllib.request.Request(
+            f"https://127.0.0.1:{self.ports[port]}{path}", headers={"authorization": f"Bearer {token}"}
+        )
         try:
             with urllib.request.urlopen(request, timeout=5, context=self.trusting) as answer:
                 return answer.status, json.loads(answer.read())
@@ -212,8 +228,28 @@ def story(house):
     modules, data, policy = (f"s3://{house.bucket(name)}" for name in ("modules", "data", "policy"))
     registry = house.work / "registry"
     (registry / "approved").mkdir(parents=True)
-    house.call("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=host",
-               "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", "tls.key", "-out", "tls.crt")
+    house.call(
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=host",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+        "-keyout",
+        "tls.key",
+        "-out",
+        "tls.crt",
+    )
     tls = house.work / "tls.crt"
     # Who asks the host here checks its certificate, as the job checks the load balancer's.
     house.environment |= {"SSL_CERT_FILE": str(tls), "CURL_CA_BUNDLE": str(tls)}
@@ -221,10 +257,25 @@ def story(house):
     tls.chmod(0o644)
     house.put_secret("host-tls", json.dumps({"cert": tls.read_text(), "key": (house.work / "tls.key").read_text()}))
     for role, name in (("job", "job"), ("approver", "ada")):
-        house.call("countersign", "keygen", "--role", role, "--name", name, "--out", f"{name}.pem", "--trust", registry / "trust.toml", "--modules", registry)
+        house.call(
+            "countersign",
+            "keygen",
+            "--role",
+            role,
+            "--name",
+            name,
+            "--out",
+            f"{name}.pem",
+            "--trust",
+            registry / "trust.toml",
+            "--modules",
+            registry,
+        )
     house.put_secret("job-key", (house.work / "job.pem").read_text())
     for role in ("predict", "ingest", "admin"):
-        house.call("countersign", "tokens", "add", "--role", role, "--name", role, "--out", f"{role}.token", "--tokens", "tokens.toml")
+        house.call(
+            "countersign", "tokens", "add", "--role", role, "--name", role, "--out", f"{role}.token", "--tokens", "tokens.toml"
+        )
     tokens = {role: (house.work / f"{role}.token").read_text().strip() for role in ("predict", "ingest", "admin")}
     house.put_secret("tokens", (house.work / "tokens.toml").read_text())
     house.put_secret("ingest-token", tokens["ingest"])
@@ -248,8 +299,21 @@ def story(house):
         # The candidate missed a gate or did not; an approver says why that does not matter only where one was.
         said = house.call("countersign", "inspect", f"candidates/{name}", "--json")
         missed = any(not gate["passed"] for gate in json.loads(said)["card"].get("gates", []))
-        house.call("countersign", "approve", f"candidates/{name}", "--yes", "--key", "ada.pem", "--by", "ada", "--reason", "a story",
-                   *(["--override", "a story"] if missed else []), "--modules", registry)
+        house.call(
+            "countersign",
+            "approve",
+            f"candidates/{name}",
+            "--yes",
+            "--key",
+            "ada.pem",
+            "--by",
+            "ada",
+            "--reason",
+            "a story",
+            *(["--override", "a story"] if missed else []),
+            "--modules",
+            registry,
+        )
         house.call(Path(__file__).parent.parent / "registry.sh", "put", registry / "approved" / name, modules)
 
     def version(token="predict"):
@@ -259,7 +323,11 @@ def story(house):
     deliver(0)
     _, said = house.round(PUBLISH="no", HOST="unused")
     listed = house.aws("s3", "ls", "--recursive", modules), house.aws("s3", "ls", "--recursive", data)
-    if "credit-risk-1.wasm" not in listed[0] or "features/features.parquet\n" not in listed[1] + "\n" or "nothing is published" not in said:
+    if (
+        "credit-risk-1.wasm" not in listed[0]
+        or "features/features.parquet\n" not in listed[1] + "\n"
+        or "nothing is published" not in said
+    ):
         house.fail(f"the first round left {listed}: {said}")
     told("the first round: a candidate, features and the report on the loans in their buckets")
 
@@ -300,7 +368,11 @@ def story(house):
 
     house.call("countersign", "tokens", "remove", "predict", "--tokens", "tokens.toml")
     house.put_secret("tokens", (house.work / "tokens.toml").read_text())
-    until("the token counts no more", lambda: house.ask(f"/v1/users/{USER}/features", tokens["predict"])[0] == 401, lambda: task.log("files"))
+    until(
+        "the token counts no more",
+        lambda: house.ask(f"/v1/users/{USER}/features", tokens["predict"])[0] == 401,
+        lambda: task.log("files"),
+    )
     house.call("countersign", "keys", "revoke", "ada", "--reason", "a story", "--trust", registry / "trust.toml")
     house.aws("s3", "cp", registry / "trust.toml", f"{policy}/trust.toml")
     until("no version is left", lambda: version("admin") not in (1, 2), lambda: task.log("host"))

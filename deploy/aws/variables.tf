@@ -221,8 +221,13 @@ variable "github_repository" {
 
 variable "github_environments" {
   description = "The environments of that repository that each role is for; their required reviewers are what guards the roles."
-  type        = object({ deploy = string, review = string, approve = string })
-  default     = { deploy = "production", review = "review", approve = "approval" }
+  type        = object({ deploy = list(string), review = list(string), approve = list(string) })
+  default     = { deploy = ["production"], review = ["review"], approve = ["approval", "second-approval"] }
+
+  validation {
+    condition     = length(setintersection(var.github_environments.approve, concat(var.github_environments.deploy, var.github_environments.review))) == 0
+    error_message = "Whoever may approve comes in by an environment of its own: what it demands is not demanded of the others."
+  }
 }
 
 variable "github_oidc_provider_arn" {

@@ -50,19 +50,31 @@ resource "aws_sns_topic_policy" "alarms" {
 
 data "aws_iam_policy_document" "alarms" {
   statement {
-    sid       = "AlarmsAndRounds"
+    sid       = "Alarms"
     actions   = ["sns:Publish"]
     resources = [aws_sns_topic.alarms.arn]
 
     principals {
       type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com", "events.amazonaws.com"]
+      identifiers = ["cloudwatch.amazonaws.com"]
     }
 
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
       values   = [var.account_id]
+    }
+  }
+
+  # Without a condition, for the reason that encryption.tf gives: better a message too many than none.
+  statement {
+    sid       = "Rounds"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alarms.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
     }
   }
 }
@@ -171,7 +183,7 @@ locals {
     { title = "Requests", stat = "Sum", metrics = [["AWS/ApplicationELB", "RequestCount", local.at_clients]] },
     {
       title   = "Seconds until the answer", stat = "p99",
-      metrics = [["AWS/ApplicationELB", "TargetResponseTime", merge(local.at_clients)]]
+      metrics = [["AWS/ApplicationELB", "TargetResponseTime", local.at_clients]]
     },
     {
       title = "Answers that are no answers", stat = "Sum"

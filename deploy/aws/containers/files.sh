@@ -44,11 +44,6 @@ tell() { if [ -z "$failed" ]; then say INFO 'files are current'; else say ERROR 
 trap 'failed=""; take; tell; exit 0' TERM
 
 printf '%s\n' "$LIMITS" >/config/limits.toml
-# A host that starts is given the features that the last round of the job left, if there was one.
-until aws s3 sync --only-show-errors --exclude '*' --include features.parquet "$FEATURES" /var/lib/countersign/fetched; do
-    say ERROR 'out of reach: the features'
-    sleep 5
-done
 until bring; [ -z "$failed" ]; do tell; sleep 5; done
 : >/config/complete
 while :; do

@@ -10,7 +10,7 @@ ln -sfn $local/features /ledger/features
 ln -sfn $local/mirror /ledger/mirror
 ln -sfn $local/features $local/seed/features
 : >$local/seed/trust.toml
-chmod 775 $local/fetched
 chown -R 10001:10001 $local
-# 10002 is `files`, who looks after what the host only reads.
-chown 10002:10001 $local/fetched /config /tmp
+# 10002 is `files`, who looks after what the host only reads; what is temporary is his and that of `features`.
+chmod 770 /tmp
+chown 10002:10001 /config /tmp
