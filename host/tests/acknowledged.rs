@@ -59,8 +59,10 @@ impl Host {
             values: vec![batch as f64, f64::NAN, 33.0, f64::NAN, 1.0],
         };
         let lines = (batch * BATCH..(batch + 1) * BATCH).map(|id| record(id).to_json(view) + "\n").collect::<String>();
-        let head =
-            format!("POST /v1/features HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}", lines.len());
+        let head = format!(
+            "POST /v1/features HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}",
+            lines.len()
+        );
         let answer = Self::ask(address, &format!("{head}\r\n\r\n{lines}"));
         answer.is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
     }
