@@ -11,7 +11,7 @@ use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::Duration;
 
-use countersign_tests::{Chance, Host, RawAnswer, Workshop, countersign};
+use countersign_tests::{Chance, Host, RawAnswer, Workshop};
 use serde_json::Value;
 
 /// Connections at a time.
@@ -231,11 +231,8 @@ fn no_request_breaks_the_host() {
     workshop.train("logistic", 5);
     workshop.approve(1);
     let log = workshop.path("host.log");
-    let mut command = countersign();
-    command
-        .args(["serve", "--insecure-loopback", "--listen", "127.0.0.1:0", "--modules"])
-        .arg(workshop.path("modules"));
-    command.arg("--data").arg(workshop.path("data")).arg("--prediction-log").arg(workshop.path("predictions"));
+    let mut command = Host::command(&workshop, "127.0.0.1:0");
+    command.arg("--prediction-log").arg(workshop.path("predictions"));
     command.stderr(Stdio::from(File::create(&log).expect("a log")));
     let host = Host::spawn(&mut command);
     workshop.publish(&host.url);

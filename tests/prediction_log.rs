@@ -11,8 +11,7 @@ use serde_json::Value;
 const FIRST_USER: i64 = 5_008_804;
 
 fn serve(workshop: &Workshop, flags: &[&str]) -> Host {
-    let mut command = countersign();
-    command.args(["serve", "--insecure-loopback", "--listen", "127.0.0.1:0", "--modules", "modules", "--data", "data"]);
+    let mut command = Host::command(workshop, "127.0.0.1:0");
     Host::spawn(command.args(["--prediction-log", "log"]).args(flags).current_dir(workshop.path("")))
 }
 

@@ -5,7 +5,6 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::Command;
 use std::time::Duration;
 
 use countersign_tests::{Chance, Host, RawAnswer, Workshop};
@@ -39,8 +38,7 @@ fn what_is_in_flight_is_finished() {
     // A second request over its own connection is answered only after the host has read what came before it.
     assert_eq!(host.get("/health/live").status, 200);
     std::thread::sleep(Duration::from_millis(200));
-    let told = Command::new("kill").args(["-TERM", &host.id().to_string()]).status().expect("kill runs");
-    assert!(told.success());
+    host.tell_to_stop();
     std::thread::sleep(Duration::from_millis(500));
     stream.write_all(second.as_bytes()).expect("the other half");
     let mut answer = String::new();
@@ -98,8 +96,7 @@ fn nothing_is_lost_where_a_host_under_load_is_stopped() {
         let (answered, lost) = std::thread::scope(|scope| {
             let clients: Vec<_> = (0..8).map(|_| scope.spawn(|| ask_until_the_end(&address))).collect();
             std::thread::sleep(Duration::from_millis(20) + chance.moment(Duration::from_millis(150)));
-            let told = Command::new("kill").args(["-TERM", &host.id().to_string()]).status().expect("kill runs");
-            assert!(told.success());
+            host.tell_to_stop();
             let status = host.wait();
             assert!(status.success(), "stop {stop}: {status}");
             let sums = clients.into_iter().map(|client| client.join().expect("a client"));

@@ -5,11 +5,10 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use countersign_tests::{Host, Workshop, countersign};
+use countersign_tests::{Host, Workshop};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -72,9 +71,8 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A host with a model, features of users, and a collector.
 fn traced(workshop: &Workshop, collector: &str) -> Host {
-    let mut command = countersign();
-    command.args(["serve", "--insecure-loopback", "--listen", "127.0.0.1:0", "--otlp-endpoint", collector]);
-    command.arg("--modules").arg(workshop.path("modules")).arg("--data").arg(workshop.path("data"));
+    let mut command = Host::command(workshop, "127.0.0.1:0");
+    command.args(["--otlp-endpoint", collector]);
     // Batches are sent this often, in milliseconds.
     let host = Host::spawn(command.env("OTEL_BSP_SCHEDULE_DELAY", "100").env("OTEL_RESOURCE_ATTRIBUTES", "team=risk"));
     workshop.publish(&host.url);
@@ -111,8 +109,8 @@ fn a_callers_trace_is_continued_down_to_the_guest() {
     let answer = ask(format!("POST /v1/predictions HTTP/1.1\r\n{head}{kind}\r\n{body}"));
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     // What has not been sent when the host is told to stop is sent before it ends.
-    let told = Command::new("kill").args(["-TERM", &host.id().to_string()]).status().expect("kill runs");
-    assert!(told.success() && host.wait().success());
+    host.tell_to_stop();
+    assert!(host.wait().success());
 
     let mut spans: Vec<Span> = Vec::new();
     while let Ok((head, batch)) = sent.recv_timeout(Duration::from_millis(500)) {
@@ -156,6 +154,6 @@ fn a_collector_that_is_not_there_is_nobodys_loss() {
     for _ in 0..200 {
         assert_eq!(host.predict(5_008_804).status, 200);
     }
-    let told = Command::new("kill").args(["-TERM", &host.id().to_string()]).status().expect("kill runs");
-    assert!(told.success() && host.wait().success());
+    host.tell_to_stop();
+    assert!(host.wait().success());
 }

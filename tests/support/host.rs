@@ -41,9 +41,15 @@ impl Host {
 
     /// Starts a host at an address, such as that of a host that was there before.
     pub fn start_at(workshop: &Workshop, address: &str) -> Self {
+        Self::spawn(&mut Self::command(workshop, address))
+    }
+
+    /// Gives the command that starts a host at an address, to be added to.
+    pub fn command(workshop: &Workshop, address: &str) -> Command {
         let mut command = countersign();
         command.args(["serve", "--insecure-loopback", "--listen", address, "--modules"]).arg(workshop.path("modules"));
-        Self::spawn(command.arg("--data").arg(workshop.path("data")))
+        command.arg("--data").arg(workshop.path("data"));
+        command
     }
 
     /// Starts a host by a command of one's own.
@@ -175,9 +181,18 @@ impl Host {
         }
     }
 
+    /// Tells the host to finish what is under way and end.
+    pub fn tell_to_stop(&self) {
+        self.signal("-TERM");
+    }
+
     /// Kills the host outright while others still ask it.
     pub fn strike(&self) {
-        let told = Command::new("kill").args(["-KILL", &self.id().to_string()]).status().expect("kill runs");
+        self.signal("-KILL");
+    }
+
+    fn signal(&self, signal: &str) {
+        let told = Command::new("kill").args([signal, &self.id().to_string()]).status().expect("kill runs");
         assert!(told.success(), "the host had ended by itself");
     }
 

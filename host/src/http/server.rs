@@ -170,8 +170,8 @@ impl Door {
         <S as hyper::service::Service<Request<Incoming>>>::Future: Send,
     {
         let (app, closed, tls) = (Arc::clone(&self.app), self.closed.clone(), self.tls.clone());
-        let limits = app.limits.clone();
         connections.spawn(async move {
+            let limits = &app.limits;
             let (busy, closing) = (Busy::default(), closed.clone());
             let patience = Patience { head: limits.head, idle: limits.idle, write: limits.write_stall };
             let stream = StallBound::new(stream, patience, busy.clone());
