@@ -113,6 +113,7 @@ fn requests_past_the_bound_are_told_so_and_health_is_not_counted() {
     refused.is_problem(503, "requests_busy");
     assert!(refused.head.contains("retry-after: 1"), "{}", refused.head);
     assert_eq!(house.get("/health/live").status, 200);
+    assert_eq!(house.get("/metrics").status, 200, "a host that is busy is looked at all the more");
     busy.write_all(good.as_bytes()).expect("the server still reads");
     assert_eq!(Answer::read(&mut busy).status, 200);
     assert_eq!(house.get("/v1/models").status, 200, "the place is free again");
@@ -165,6 +166,8 @@ fn connections_past_the_bound_are_told_so() {
         house.get("/health/live").status == 200
     });
     assert!(freed, "a place is free when its connection has ended");
+    let metrics = house.get("/metrics").body;
+    assert!(metrics.contains("countersign_http_turned_away_total{reason=\"connections_busy\"} "), "{metrics}");
 }
 
 #[test]

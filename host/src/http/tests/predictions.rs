@@ -182,3 +182,19 @@ fn features_in_the_request_are_scored_as_they_are() {
     house.models.set(Some(Fixed::of_rows(3, |_| Ok(vec![0.5]))));
     house.ask(SCORE_PATH, &json!({ "rows": [row(1), row(2)] }).to_string()).is_problem(500, "score_failed");
 }
+
+#[test]
+fn what_has_no_room_is_refused_before_it_is_read() {
+    let house = house(10, Limits { batches_max: 1, ..Limits::default() });
+    let ask = |path: &str| house.ask(path, "{ this is no JSON");
+    let paths = ["/v1/predictions", "/v1/models/credit-risk/score", "/invocations", "/get-online-features"];
+    for path in paths {
+        assert_eq!(ask(path).status, 400, "{path}");
+    }
+    let _place = house.app.batches.place().expect("the only one");
+    for path in paths.iter().chain(&["/v2/models/credit-risk/infer"]) {
+        let answer = ask(path);
+        assert_eq!(answer.status, 503, "{path}: {}", answer.body);
+        assert!(answer.head.contains("retry-after: "), "{}", answer.head);
+    }
+}
