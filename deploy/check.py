@@ -10,6 +10,7 @@ import subprocess
 import sys
 from itertools import combinations
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import kubernetes_validate
 import promql_parser as promql
@@ -129,6 +130,32 @@ def references(built, documents, readme):
     passed(f"{built}: all that is named is there", before)
 
 
+def collector(built, documents):
+    """Sees that a host that is to send traces is let out to where they go."""
+    before, count = len(faults), 0
+    policies = [document["spec"] for document in documents if document["kind"] == "NetworkPolicy"]
+    for pod in filter(None, map(template, documents)):
+        for variable in (variable for container in pod["spec"]["containers"] for variable in container.get("env", [])):
+            if variable["name"] != "OTEL_EXPORTER_OTLP_ENDPOINT":
+                continue
+            count += 1
+            url = urlsplit(variable["value"])
+            # NAME.NAMESPACE.svc, as a cluster names it.
+            namespace = {"kubernetes.io/metadata.name": url.hostname.split(".")[1]}
+            there = lambda to: "ipBlock" in to or to.get("namespaceSelector", {}).get("matchLabels") == namespace
+            let_out = any(
+                policy["podSelector"].get("matchLabels", {}).items() <= pod["metadata"]["labels"].items()
+                and any(port["port"] == url.port for port in rule["ports"])
+                and any(map(there, rule["to"]))
+                for policy in policies
+                for rule in policy.get("egress", [])
+            )
+            if not let_out:
+                fault(f"{built}: traces go to {variable['value']}, and no policy lets the host out to there")
+    if count:
+        passed(f"{built}: the host is let out to its collector", before)
+
+
 def settings(where, containers, countersign):
     """Sees that what a host or a round is told is something it knows."""
     before = len(faults)
@@ -189,6 +216,7 @@ def manifests(countersign, builds):
         name = Path(built).stem
         schemas(name, documents)
         references(name, documents, readme)
+        collector(name, documents)
         settings(name, containers_of(documents), countersign)
     compose()
     services = yaml.safe_load(Path("compose.yaml").read_text())["services"]

@@ -7,6 +7,7 @@
 #   BINARIES   the folder of the built programs, by default target/debug
 #   SCRAPE     what a host has shown at /metrics; by default one is started for it, with two models and all that is optional
 set -euo pipefail
+case ${1:-} in -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.."
 source tests/venv.sh
 binaries=$(realpath "${1:-${CARGO_TARGET_DIR:-target}/debug}")
@@ -56,12 +57,21 @@ else
 fi
 
 if command -v kubectl >/dev/null; then
-    mkdir "$work/built"
+    mkdir "$work/built" "$work/overlays"
+    build() { kubectl kustomize "$1" >"$work/built/$(basename "$1").yaml"; }
     for overlay in deploy/kubernetes/overlays/*/; do
-        build() { kubectl kustomize "$1" >"$work/built/$(basename "$1").yaml"; }
         check "$overlay, by kustomize" build "$overlay"
+        # The component that none of them takes by itself.
+        with=$work/overlays/$(basename "$overlay")-otlp
+        mkdir "$with"
+        from_there() { realpath --relative-to="$with" "$1"; }
+        printf 'namespace: countersign\nresources: [%s]\ncomponents: [%s]\n' "$(from_there "$overlay")" \
+            "$(from_there deploy/kubernetes/components/otlp)" >"$with/kustomization.yaml"
+        check "$overlay with components/otlp, by kustomize" build "$with"
     done
     "$python" deploy/check.py manifests "$binaries/countersign" "$work"/built/*.yaml || failed=1
+    check 'host.sh puts images there, takes back its own alone, and goes on where it was cut off' \
+        "$python" deploy/kubernetes/check_host.py "$work/built/production.yaml"
 else
     skip 'kubectl is not there: no manifest was checked'
 fi
