@@ -11,7 +11,9 @@
 # Where the policy asks for more approvers, CANDIDATE has this one's approval afterwards and waits for the next; `more=true` goes to
 # $GITHUB_OUTPUT, if that is set.
 set -euo pipefail
-[ $# -ge 5 ] || { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0" >&2; exit 2; }
+usage() { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit "$1"; }
+case ${1:-} in -h | --help) usage 0 ;; esac
+[ $# -ge 5 ] && [ $# -le 6 ] || usage 2 >&2
 candidate=$1 digest=$2 registry=$3 by=$4 reason=$5 override=${6:-}
 here=$(dirname "$0")
 [ -n "${APPROVER_KEY:-}" ] || { echo 'approve: APPROVER_KEY is not set' >&2; exit 2; }

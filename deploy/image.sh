@@ -8,6 +8,7 @@
 # It takes root, for the chroot that buildah builds in. The images are then there as localhost/countersign and
 # localhost/countersign-job.
 set -euo pipefail
+case ${1:-} in -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.."
 
 fail() { printf 'image: %s\n' "$*" >&2; exit 1; }
@@ -154,7 +155,9 @@ done
 printf 'from the start of the process to a live model: %s ms\n' $((($(date +%s%N) - began) / 1000000))
 host countersign health --ready
 job feature-job publish --features features.parquet --to "$url" --token-file ingest.token
-predicted() { curl --silent --max-time 5 --header "authorization: Bearer $(cat "$volume/predict.token")" "$url/v1/users/5008804/prediction"; }
+# Not among curl's arguments, which everybody on this machine may read.
+bearer() { printf 'authorization: Bearer %s' "$(cat "$volume/predict.token")"; }
+predicted() { curl --silent --max-time 5 --header @<(bearer) "$url/v1/users/5008804/prediction"; }
 predicted | jq --exit-status '.model.version == 1 and (.probability | type == "number")' >/dev/null || fail "version 1 does not answer: $(predicted)"
 approve 2
 for _ in $(seq 300); do

@@ -5,7 +5,9 @@
 #
 # Prints it, puts it into $GITHUB_STEP_SUMMARY and the digest into $GITHUB_OUTPUT, if those are set: the approval then is for this digest only.
 set -euo pipefail
-[ $# -eq 2 ] || { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0" >&2; exit 2; }
+usage() { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit "$1"; }
+case ${1:-} in -h | --help) usage 0 ;; esac
+[ $# -eq 2 ] || usage 2 >&2
 {
     printf '## %s\n\n```text\n' "$(basename "$1")"
     countersign review "$1" --modules "$2"

@@ -3,14 +3,15 @@
 #
 #   deploy/train.sh --loans FILE.. --as-of DAY --registry FOLDER --key PEM --out FOLDER [--recipe NAME] [--model NAME] [--always]
 #
-#   --registry   the registry's folder, with approved/ and trust.toml: what the candidate is compared with, and whose word counts
+#   --registry   the registry's folder, with approved/ and trust.toml: what the candidate is compared with, and whose word counts. Versions
+#                count on from approved/ and from candidates/, if that is there: `deploy/registry.sh get REGISTRY FOLDER --candidates`. What
+#                comes out takes its version with `deploy/registry.sh put-candidate`
 #   --out        gets the features, the reports, the candidate and SHA256SUMS
 #   --always     trains also where nothing is due
 #
 # Ends with 0 where a candidate may be put before an approver, and else with what stopped it: 3 the loans were refused, 4 a gate was
 # missed, 5 nothing was due, 1 anything else. What it found goes to $GITHUB_STEP_SUMMARY as well, if that is set.
 set -euo pipefail
-
 usage() { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit "$1"; }
 loans=() as_of='' registry='' key='' out='' recipe=extra-trees model=credit-risk due=--if-due
 while [ $# -gt 0 ]; do
@@ -29,6 +30,13 @@ mkdir -p "$out/modules/candidates"
 # The job sees the approved versions and the policy, and writes to neither.
 ln -sfn "$(realpath "$registry")/approved" "$out/modules/approved"
 ln -sfn "$(realpath "$registry")/trust.toml" "$out/modules/trust.toml"
+# Earlier candidates that nobody has approved have taken their versions too. They are named beside the new one while it is made, and only then.
+unname() { find "$out/modules/candidates" -type l -delete; }
+unname
+trap unname EXIT
+for earlier in "$registry/candidates/$model"-*.wasm; do
+    [ ! -e "$earlier" ] || [ -e "$out/modules/candidates/$(basename "$earlier")" ] || ln -s "$(realpath "$earlier")" "$out/modules/candidates/"
+done
 
 echo "## Loans as of $as_of" | summary
 feature-job validate --input "${loans[@]}" --as-of "$as_of" --out "$out/quality" 2>&1 | summary
