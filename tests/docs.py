@@ -6,7 +6,7 @@
   stops at the first failure, in a folder of its own. What cannot be run stands in `EXEMPT`, with the reason.
 - Commands in tables of README.md and docs/challenge.md are run too, each by itself in a folder where there is everything. All
   other commands of ours, wherever they stand, have at least flags that the verb knows.
-- A `json` block that follows an `sh` block of docs/api.md or docs/runbook.md has no name or word that was not answered.
+- A `json` block that follows an `sh` block of README.md, docs/api.md or docs/runbook.md has no name or word that was not answered.
 - docs/api.md asks every route of a host's own OpenAPI document.
 - Links lead to files, and their anchors to headings by GitHub's rules; so do those of the alerts to the runbook.
 - `mermaid` blocks are drawn, by mermaid-cli and Chromium. Where they cannot be had this is skipped, on a build machine never.
@@ -39,15 +39,18 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SECONDS_MAX = 300
 
 BY_CI = "a step of .ci/run itself"
+MEASURES = "measures for hours"
 # Blocks that are not run, by their first line, each with the reason. Their commands' flags are looked at all the same.
 EXEMPT = {
     ("README.md", "./quickstart.sh"): BY_CI,
     ("README.md", "cargo test --workspace --locked"): BY_CI,
-    ("README.md", "cargo bench --profile dev --workspace --bench features"): "measures for hours",
-    ("README.md", "countersign serve --modules /srv/modules --trust /etc/countersign/trust.toml --tokens /etc/countersign/tokens.toml \\"): (
+    ("docs/measured.md", "cargo bench --profile dev --workspace --bench features"): MEASURES,
+    ("docs/measured.md", "cargo bench --profile dev --workspace --bench score"): MEASURES,
+    ("docs/measured.md", "tests/benches/speed.sh"): MEASURES,
+    ("docs/approver.md", "countersign serve --modules /srv/modules --trust /etc/countersign/trust.toml --tokens /etc/countersign/tokens.toml \\"): (
         "needs folders of root's, and docker"
     ),
-    ("README.md", "aws s3 cp modules/approved/credit-risk-3.wasm s3://models/credit/approved/"): "needs a bucket",
+    ("docs/operator.md", "aws s3 cp modules/approved/credit-risk-3.wasm s3://models/credit/approved/"): "needs a bucket",
 }
 # Documents whose tables are full of commands that work as they stand.
 TABLES = ["README.md", "docs/challenge.md"]
@@ -56,7 +59,7 @@ INSTEAD = {"--users 5000": "--users 300", "d75a9801...511a": "PUBLIC_KEY"}
 # Exit codes of commands in tables that are no failure: a gate was missed, nothing was due.
 CODES = {"train": {0, 4}, "run": {0, 4}, "retrain": {0, 4, 5}}
 # Documents whose answers are shown behind the blocks that ask for them.
-ANSWERED = ["docs/api.md", "docs/runbook.md"]
+ANSWERED = ["README.md", "docs/api.md", "docs/runbook.md"]
 PROGRAMS = ("countersign", "feature-job")
 
 
@@ -267,12 +270,71 @@ export -f aws
 """
 
 
+# In place of docker: the commands of compose.yaml's services by the programs as they are, with the variables and folders that it gives them.
+COMPOSE = r"""
+install() { mkdir -p "${@:6}"; }
+docker() {
+    case "$*" in
+        'compose build host job') ;;
+        'compose up --detach --wait')
+            host_of_compose countersign serve >host.out 2>host.log &
+            until countersign health >/dev/null 2>&1; do kill -0 $! || { cat host.log; return 1; }; sleep 0.1; done
+            ;;
+        'compose run --rm job')
+            # Its folders are mounted elsewhere in the container.
+            sed "s:/run/secrets:$COUNTERSIGN_HOME/secrets:; s:/modules/:$COUNTERSIGN_HOME&:; s:/etc/countersign:$COUNTERSIGN_HOME/etc:" round.sh \
+                >"$COUNTERSIGN_HOME/round.sh"
+            (cd "$COUNTERSIGN_HOME/job" && COUNTERSIGN_HOST=http://$COUNTERSIGN_LISTEN COUNTERSIGN_RECIPE=$RECIPE sh ../round.sh)
+            ;;
+        'compose run --rm --entrypoint feature-job operator '*) (cd "$COUNTERSIGN_HOME" && operator_of_compose "${@:5:1}" "${@:7}") ;;
+        'compose run --rm operator approve '*)
+            (cd "$COUNTERSIGN_HOME" && operator_of_compose countersign "${@:5}" <<<yes)
+            until countersign health --ready >/dev/null 2>&1; do sleep 0.1; done
+            ;;
+        'compose run --rm operator '*) (cd "$COUNTERSIGN_HOME" && operator_of_compose countersign "${@:5}") ;;
+        *) echo "docker: nobody here knows: $*" >&2; return 1 ;;
+    esac
+}
+curl() { command curl --silent --show-error --fail-with-body --max-time 20 "$@"; }
+"""
+
+
+def compose_service(name, folders, address):
+    """Gives a function that runs a program with the variables of a service of compose.yaml, for which folders of this machine are mounted."""
+    part = re.search(rf"^  {name}:\n((?: {{4}}.*\n|\n)*)", (ROOT / "compose.yaml").read_text(), re.MULTILINE)[1]
+    variables = re.findall(r"^ {6}(COUNTERSIGN_\w+): (\S+)$", part, re.MULTILINE)
+    assert variables, f"compose.yaml has no variables of {name}"
+    words = []
+    for variable, value in variables:
+        for mounted, folder in folders.items():
+            value = re.sub(rf"^{mounted}(?=/|$)", str(folder), value)
+        value = value.replace("0.0.0.0:8080", address).replace("0.0.0.0:8081", "127.0.0.1:0")
+        words.append(shlex.quote(f"{variable}={value}"))
+    return f'{name}_of_compose() {{ env {" ".join(words)} "$@"; }}\n'
+
+
 def stage_readme(folder):
-    """README takes files and a host for granted. Gives the port that stands for its 8080."""
+    """README begins with nothing but the repository, and docker."""
+    home, address = folder / "srv", free_address()
+    recipe = re.search(r"COUNTERSIGN_RECIPE:-([\w-]+)", (ROOT / "compose.yaml").read_text())[1]
+    shutil.copy(ROOT / "deploy" / "kubernetes" / "base" / "round.sh", folder)
+    mounted = {"/modules": home / "modules", "/etc/countersign": home / "etc", "/var/lib/countersign": home / "host"}
+    hands = COMPOSE + f"RECIPE={recipe}\n"
+    hands += compose_service("host", mounted, address) + compose_service("operator", {"/srv/countersign": home}, address)
+    return hands, {"127.0.0.1:8080": address, "/srv/countersign": str(home), "--users 5000": "--users 500"}
+
+
+def stage_guide(folder):
+    """The guides take files and a host for granted. Gives the port that stands for its 8080."""
     workshop(folder, [1, 7, 8, 9])
     for made in [*folder.glob("*.token"), folder / "tokens.toml"]:
         made.unlink()
     return HANDS, {"127.0.0.1:8080": free_address()}
+
+
+def stage_approver(_):
+    """All is made there; only that a person answers is left to its reader."""
+    return HANDS, {}
 
 
 def stage_kubernetes(folder):
@@ -284,14 +346,20 @@ def stage_kubernetes(folder):
     return HANDS + STAND_INS, {}
 
 
-STAGES = {"README.md": stage_readme, "deploy/kubernetes/README.md": stage_kubernetes}
+STAGES = {
+    "README.md": stage_readme,
+    "docs/data-scientist.md": stage_guide,
+    "docs/operator.md": stage_guide,
+    "docs/approver.md": stage_approver,
+    "deploy/kubernetes/README.md": stage_kubernetes,
+}
 WORKSHOP = None
 
 
 def make_workshop(folder):
     """Makes once what documents take for granted: loans, features, keys, tokens, and approved versions, by the real programs."""
     (folder / "modules" / "candidates").mkdir(parents=True)
-    fences, _ = document(ROOT / "README.md")
+    fences, _ = document(ROOT / "docs" / "data-scientist.md")
     shown = {fence.language: fence.text() for fence in reversed(fences)}
     view = (ROOT / "contract" / "feature-view.toml").read_text()
     (folder / "spine.csv").write_text(shown["csv"] + "\n")
@@ -309,11 +377,7 @@ def make_workshop(folder):
     for version in [1, 7, 8, 9]:
         says("feature-job", *train.split(), "--version", str(version))
         candidate = f"modules/candidates/credit-risk-{version}.wasm"
-        reviewed = says("countersign", "review", candidate, "--modules", "modules")
         says("countersign", *f"approve --yes --key ada.pem --by Ada --reason test --modules modules {candidate}".split())
-    digest = re.search(r"reads .*\((sha256:[0-9a-f]{64})\)", reviewed)[1]
-    record = next(fence.text() for fence in fences if fence.language == "json" and '"view"' in fence.text())
-    (folder / "records.ndjson").write_text(re.sub(r"sha256:[^\"]*", digest, record) + "\n")
 
 
 def workshop(folder, versions):
@@ -397,7 +461,7 @@ def blocks(path):
         (folder / "hands.sh").write_text(hands)
         script = folder / path.name
         script.write_text(script_of(path, fences, f"source {shlex.quote(str(folder / 'hands.sh'))}", instead))
-        listen = {"COUNTERSIGN_LISTEN": address for address in instead.values()}
+        listen = {"COUNTERSIGN_LISTEN": address for shown, address in instead.items() if shown == "127.0.0.1:8080"}
         with bash([script], work, listen) as (process, said, failed):
             code = waited(process)
             answers = split(said.read_text(errors="replace"))
@@ -450,7 +514,7 @@ def tables(path):
 def host(folder):
     """Runs a host that has everything."""
     folder = pathlib.Path(folder)
-    workshop(folder, [1])
+    workshop(folder, [1, 7])
     serve = "serve --modules modules --data data --tokens tokens.toml --listen 127.0.0.1:0 --prediction-log predictions"
     log = (folder / "host.log").open("w")
     process = subprocess.Popen([BINARIES / "countersign", *serve.split()], cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True)

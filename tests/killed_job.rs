@@ -1,7 +1,7 @@
 //! The fault: the job is killed outright while it computes features, trains, or does both.
 //!
 //! Injected by SIGKILL to the real binary at random moments, 6 times for each verb, or as often as `COUNTERSIGN_KILLS` says (the
-//! README's figure is of 50: `tests/kills.sh`). What must hold: every file is whole, the old one or the new one; nothing but a
+//! figure of docs/measured.md is of 50: `tests/kills.sh`). What must hold: every file is whole, the old one or the new one; nothing but a
 //! hidden temporary file for each file written is left behind, and the next run removes it and ends well.
 
 use std::collections::BTreeMap;
