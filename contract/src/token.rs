@@ -4,6 +4,7 @@
 //! stretching is enough for that: nobody can guess 256 random bits.
 
 use std::fmt;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -59,16 +60,29 @@ impl Token {
     /// [`TokenError`].
     pub fn load(path: &Path) -> Result<Self, TokenError> {
         let read = file::read(path, TOKEN_BYTES_MAX as u64, Links::Follow);
-        let bytes = read.map_err(|cause| TokenError::Read { path: path.to_owned(), cause })?;
+        Self::of_bytes(read.map_err(|cause| TokenError::Read { path: path.to_owned(), cause })?)
+    }
+
+    fn of_reader(reader: impl Read, path: &Path) -> Result<Self, TokenError> {
+        let mut bytes = Vec::new();
+        // One byte more than a token may have, so that a longer one is none.
+        let read = reader.take(TOKEN_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
+        read.map_err(|cause| TokenError::Read { path: path.to_owned(), cause: cause.into() })?;
+        Self::of_bytes(bytes)
+    }
+
+    fn of_bytes(bytes: Vec<u8>) -> Result<Self, TokenError> {
         String::from_utf8(bytes).map_err(|_| TokenError::Form)?.trim().parse()
     }
 
-    /// Gives the token of a client: what the file holds, or else the variable [`VARIABLE`]; none where neither is there.
+    /// Gives the token of a client: what the file holds, or for `-` standard input, or else the variable [`VARIABLE`]; none where
+    /// neither is there.
     ///
     /// # Errors
     /// [`TokenError`].
     pub fn of_client(file: Option<&Path>) -> Result<Option<Self>, TokenError> {
         match file {
+            Some(path) if path == Path::new("-") => Self::of_reader(io::stdin().lock(), path).map(Some),
             Some(path) => Self::load(path).map(Some),
             None => std::env::var(VARIABLE).ok().map(|text| text.trim().parse()).transpose(),
         }

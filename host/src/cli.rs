@@ -9,6 +9,7 @@ use crate::approver::{
 use crate::config::{ConfigArgs, ServeArgs};
 use crate::health::HealthArgs;
 use crate::prediction_log::ReplayArgs;
+use crate::rollback::RollbackArgs;
 
 /// Serves features and predictions by user id, from models that a human has countersigned
 #[derive(Debug, Parser)]
@@ -24,6 +25,8 @@ enum Verb {
     Serve(ServeArgs),
     /// Tell by the exit code whether a host is well
     Health(HealthArgs),
+    /// Take a model of a running host back to the version before
+    Rollback(RollbackArgs),
     /// Show the bounds that `serve` keeps, with their reasons
     Config(ConfigArgs),
     /// Score logged predictions again, and hold every bit against the log
@@ -58,6 +61,7 @@ impl Cli {
         match self.verb {
             Verb::Serve(args) => args.run(),
             Verb::Health(args) => args.run(),
+            Verb::Rollback(args) => args.run(),
             Verb::Config(args) => args.run(),
             Verb::Replay(args) => args.run(),
             Verb::Keygen(args) => args.run(),

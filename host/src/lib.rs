@@ -24,6 +24,7 @@ pub mod http;
 pub mod mirror;
 pub mod prediction_log;
 pub mod registry;
+pub mod rollback;
 pub mod serve;
 pub mod store;
 pub mod telemetry;

@@ -31,7 +31,7 @@ pub struct Args {
     /// The host's address
     #[arg(long, value_name = "URL")]
     to: Host,
-    /// File with a token of the host's, with the role ingest [default: what COUNTERSIGN_TOKEN holds]
+    /// File with a token of the host's, with the role ingest; - is standard input [default: what COUNTERSIGN_TOKEN holds]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// How many records to send at a time

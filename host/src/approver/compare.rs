@@ -30,7 +30,7 @@ pub(super) struct HostArgs {
     /// A running host, to compare with what it has live
     #[arg(long, value_name = "URL")]
     host: Option<String>,
-    /// File with a token for the host; any role may ask [default: what COUNTERSIGN_TOKEN holds]
+    /// File with a token for the host; any role may ask; - is standard input [default: what COUNTERSIGN_TOKEN holds]
     #[arg(long, value_name = "FILE", requires = "host")]
     token_file: Option<PathBuf>,
 }

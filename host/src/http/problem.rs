@@ -35,7 +35,7 @@ pub enum Problem {
     #[error(transparent)]
     Denied(#[from] Denied),
     /// No route has this path.
-    #[error("there is no such path; see the README for the routes")]
+    #[error("there is no such path; /openapi.json lists those there are")]
     UnknownRoute,
     /// The route has other methods.
     #[error("this path does not take this method; the `allow` header names those it takes")]
