@@ -67,7 +67,7 @@ pub struct LogLimits {
 /// What became of predictions.
 #[derive(Debug, Default)]
 pub struct LogFigures {
-    /// Those that were written.
+    /// Those that were handed to the system.
     pub written: AtomicU64,
     /// Those that found the queue full.
     pub dropped: AtomicU64,
@@ -172,12 +172,9 @@ fn write(messages: &Receiver<Message>, mut files: Files, shared: &Shared) {
                     line.clear();
                     serde_json::to_writer(&mut line, &logged(entry)).expect("a prediction is plain data");
                     line.push(b'\n');
-                    match files.write(&line) {
-                        Ok(()) => _ = shared.figures.written.fetch_add(1, Ordering::Relaxed),
-                        Err(error) => {
-                            shared.figures.failed.fetch_add(1, Ordering::Relaxed);
-                            failed = Some(error);
-                        }
+                    if let Err(error) = files.write(&line) {
+                        shared.figures.failed.fetch_add(1, Ordering::Relaxed);
+                        failed = Some(error);
                     }
                 }
                 shared.queued.fetch_sub(count, Ordering::Relaxed);
@@ -188,11 +185,13 @@ fn write(messages: &Receiver<Message>, mut files: Files, shared: &Shared) {
             Err(RecvTimeoutError::Timeout) => files.flush().err(),
             Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => {
                 if let Err(error) = files.finish() {
-                    tracing::error!(%error, "the end of the prediction log was not written");
+                    let lost = files.waiting();
+                    tracing::error!(%error, lost, "the end of the prediction log was not written");
                 }
                 return;
             }
         };
+        shared.figures.written.store(files.handed(), Ordering::Relaxed);
         shared.broken.store(failed.is_some(), Ordering::Relaxed);
         let dropped = shared.figures.dropped.load(Ordering::Relaxed);
         if (failed.is_some() || dropped > dropped_before) && complained.is_none_or(|at| at.elapsed() > COMPLAINT) {

@@ -9,7 +9,7 @@ mod value;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,8 @@ pub struct Store {
     writer: Mutex<()>,
     /// How many records there are; sled would walk the whole tree to tell.
     count: AtomicU64,
+    /// Whether the last write reached the disk. After one that did not, sled takes no more until it is opened again.
+    writable: AtomicBool,
 }
 
 /// How long a taken lock is waited for; a running host holds it for longer than that.
@@ -109,7 +111,7 @@ impl Store {
         };
         let records = database.open_tree(TREE).map_err(refused)?;
         let count = AtomicU64::new(records.len() as u64);
-        Ok(Self { database, records, view, writer: Mutex::new(()), count })
+        Ok(Self { database, records, view, writer: Mutex::new(()), count, writable: AtomicBool::new(true) })
     }
 
     /// Gives a user's record, or none if there is none. It may follow another view than the store's: compare.
@@ -132,15 +134,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Fault`]; nothing of the batch is acknowledged then.
     pub fn put_batch(&self, batch: &[FeatureRecord]) -> Result<PutOutcome, StoreError> {
-        let outcome = {
-            // The lock guards no data that a panic could leave half changed.
-            let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            self.apply(batch)?
-        };
-        // Outside the lock, so that writers share a flush. Also after a batch that was stale throughout: the newer
-        // record it gave way to may be another writer's that is not on the disk yet.
-        self.database.flush()?;
-        Ok(outcome)
+        // A batch that is stale throughout is flushed as well: the newer record it gave way to may be another writer's that is
+        // not on the disk yet.
+        self.write(|| self.apply(batch))
     }
 
     /// Removes a user's record; when this returns, that is on the disk. Tells whether there was one.
@@ -150,14 +146,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Fault`]; then it may or may not be gone after a restart.
     pub fn remove(&self, entity: EntityId) -> Result<bool, StoreError> {
-        let removed = {
-            let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.write(|| {
             let removed = self.records.remove(value::key(entity))?.is_some();
             self.count.fetch_sub(u64::from(removed), Ordering::Relaxed);
-            removed
-        };
-        self.database.flush()?;
-        Ok(removed)
+            Ok(removed)
+        })
     }
 
     /// Gives how many users have a record.
@@ -168,6 +161,11 @@ impl Store {
     /// Tells whether no user has a record.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Tells whether the last write reached the disk.
+    pub fn writable(&self) -> bool {
+        self.writable.load(Ordering::Relaxed)
     }
 
     /// Gives the bytes the store takes on the disk.
@@ -185,6 +183,23 @@ impl Store {
     pub fn flush(&self) -> Result<(), StoreError> {
         self.database.flush()?;
         Ok(())
+    }
+
+    /// Changes records and brings the change to the disk.
+    fn write<T>(&self, change: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let changed = {
+            // The lock guards no data that a panic could leave half changed.
+            let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            change()
+        };
+        // Outside the lock, so that writers share a flush.
+        let written = changed.and_then(|changed| self.flush().map(|()| changed));
+        if self.writable.swap(written.is_ok(), Ordering::Relaxed) && written.is_err() {
+            tracing::error!(
+                "the store takes no more records until the host is started again: see first that its disk has room"
+            );
+        }
+        written
     }
 
     fn apply(&self, batch: &[FeatureRecord]) -> Result<PutOutcome, StoreError> {

@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal as _};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use opentelemetry::propagation::TextMapPropagator as _;
@@ -28,6 +29,10 @@ use ureq::Agent;
 use crate::ask::{Identity, agent};
 use crate::config::LogFormat;
 
+/// What is logged where nobody chooses: of the sender's own complaints, one a batch, none, since [`Sender`] has its say.
+const LOGGED: &str = "info,opentelemetry_sdk=off,opentelemetry-otlp=off";
+/// The time between two words about a collector that takes nothing.
+const COMPLAINT: Duration = Duration::from_secs(60);
 /// The target of spans; those of what is logged are the modules'.
 pub const SPANS: &str = "countersign::spans";
 /// The variable that chooses what is logged, such as `debug` or `host::http=debug`.
@@ -57,7 +62,7 @@ impl Telemetry {
             LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).boxed(),
             LogFormat::Json => log.json().flatten_event(true).boxed(),
         };
-        let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+        let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new(LOGGED));
         // With spans in nobody's filter they cost a request next to nothing.
         let spans = traces.as_ref().map(|traces| {
             tracing_opentelemetry::layer()
@@ -96,7 +101,7 @@ fn traces_to(collector: &str) -> anyhow::Result<SdkTracerProvider> {
     let exporter = SpanExporter::builder()
         .with_http()
         .with_protocol(Protocol::HttpBinary)
-        .with_http_client(Sender(agent(EXPORT_WITHIN, Identity::Shown)))
+        .with_http_client(Sender { agent: agent(EXPORT_WITHIN, Identity::Shown), complained: Mutex::new(None) })
         .with_endpoint(format!("{}/v1/traces", collector.trim_end_matches('/')))
         .build()
         .context("cannot send traces to --otlp-endpoint")?;
@@ -114,13 +119,47 @@ fn traces_to(collector: &str) -> anyhow::Result<SdkTracerProvider> {
 
 /// Sends batches; it blocks, on the thread that the exporter has for it.
 #[derive(Debug)]
-struct Sender(Agent);
+struct Sender {
+    agent: Agent,
+    /// When it was last told that the collector takes nothing.
+    complained: Mutex<Option<Instant>>,
+}
+
+impl Sender {
+    fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let (head, mut body) = self.agent.run(request.map(|bytes| bytes.to_vec()))?.into_parts();
+        let bytes = body.with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?;
+        Ok(Response::from_parts(head, bytes.into()))
+    }
+
+    /// Tells now and then that traces are lost, and once that they are not any more.
+    fn tell(&self, sent: &Result<Response<Bytes>, HttpError>) {
+        let refused = match sent {
+            Ok(answer) if answer.status().is_success() => None,
+            Ok(answer) => Some(answer.status().to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        let mut complained = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
+        match refused {
+            Some(cause) if complained.is_none_or(|at| at.elapsed() > COMPLAINT) => {
+                tracing::warn!(
+                    cause,
+                    "the collector of --otlp-endpoint takes no traces: they are lost, and requests go on"
+                );
+                *complained = Some(Instant::now());
+            }
+            Some(_) => {}
+            None if complained.take().is_some() => tracing::info!("the collector takes traces again"),
+            None => {}
+        }
+    }
+}
 
 #[async_trait::async_trait]
 impl HttpClient for Sender {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let (head, mut body) = self.0.run(request.map(|bytes| bytes.to_vec()))?.into_parts();
-        let bytes = body.with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?;
-        Ok(Response::from_parts(head, bytes.into()))
+        let sent = self.send(request);
+        self.tell(&sent);
+        sent
     }
 }

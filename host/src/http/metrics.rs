@@ -163,6 +163,8 @@ fn looked_at(app: &App) -> Result<Registry, Problem> {
     registry.register("features_stored", "Users with a feature record", ConstGauge::new(app.store.len()));
     let store_bytes = ConstGauge::new(app.store.size_on_disk()?);
     registry.register_with_unit("store_size", "Disk space of the feature store", Unit::Bytes, store_bytes);
+    let help = "Whether the last write to the feature store reached the disk (1) or not (0)";
+    registry.register("store_writable", help, ConstGauge::new(u64::from(app.store.writable())));
     registry.register("model_swaps", "Changes of a live version", ConstCounter::new(figures.swaps));
     let help = "Versions taken out of service since they failed";
     registry.register("model_withdrawals", help, ConstCounter::new(figures.withdrawals));

@@ -33,6 +33,9 @@ pub struct Files {
     file: BufWriter<File>,
     length: u64,
     flushed: Instant,
+    /// Lines that the system has, and lines that still wait here.
+    handed: u64,
+    waiting: u64,
 }
 
 /// Lists the files of a log by their numbers.
@@ -46,8 +49,17 @@ impl Files {
         fs::create_dir_all(folder).map_err(|cause| LogError::File { path: folder.to_owned(), cause })?;
         let number = list(folder)?.last().map_or(1, |(number, _)| number + 1);
         let file = begin(folder, number)?;
-        let files =
-            Self { folder: folder.to_owned(), file_bytes, files_max, number, file, length: 0, flushed: Instant::now() };
+        let files = Self {
+            folder: folder.to_owned(),
+            file_bytes,
+            files_max,
+            number,
+            file,
+            length: 0,
+            flushed: Instant::now(),
+            handed: 0,
+            waiting: 0,
+        };
         files.forget_oldest();
         Ok(files)
     }
@@ -62,13 +74,26 @@ impl Files {
         }
         self.file.write_all(line).map_err(|cause| self.failed(cause))?;
         self.length += line.len() as u64;
+        self.waiting += 1;
         Ok(())
+    }
+
+    /// Gives how many lines the system has.
+    pub fn handed(&self) -> u64 {
+        self.handed
+    }
+
+    /// Gives how many lines wait to be handed to it.
+    pub fn waiting(&self) -> u64 {
+        self.waiting
     }
 
     /// Hands what was written to the system.
     pub fn flush(&mut self) -> Result<(), LogError> {
         self.flushed = Instant::now();
-        self.file.flush().map_err(|cause| self.failed(cause))
+        self.file.flush().map_err(|cause| self.failed(cause))?;
+        self.handed += std::mem::take(&mut self.waiting);
+        Ok(())
     }
 
     /// The same, where the last time is so long ago.
