@@ -22,7 +22,6 @@ import urllib.request
 from datetime import date, timedelta
 from pathlib import Path
 
-STATE, BINARIES = Path(sys.argv[1]), Path(sys.argv[2])
 ROOT = os.geteuid() == 0
 BIN = Path(sys.executable).parent
 # Where containers have their volumes.
@@ -96,16 +95,18 @@ class Task:
 class House:
     """What is there beside the tasks: AWS, as far as it is asked, and people with their keys."""
 
-    def __init__(self, work):
-        self.work, self.tasks, self.processes = work, [], []
+    def __init__(self, work, state, binaries):
+        self.work, self.processes = work, []
         work.chmod(0o755)
-        state = json.loads(STATE.read_text())["values"]["root_module"]["resources"]
-        self.resources = {one["address"]: one["values"] for one in state if one["mode"] == "managed"}
+        # Without an apply there are buckets and nothing else.
+        values = json.loads(Path(state).read_text())["values"] if state else {"root_module": {"resources": []}, "outputs": {}}
+        self.resources = {one["address"]: one["values"] for one in values["root_module"]["resources"] if one["mode"] == "managed"}
+        self.outputs = {name: one["value"] for name, one in values["outputs"].items()}
         self.ports = [free_port() for _ in range(4)]
         bin_ = work / "bin"
         bin_.mkdir()
         for program in ("countersign", "feature-job"):
-            shutil.copy(BINARIES / program, bin_)
+            shutil.copy(Path(binaries) / program, bin_)
         endpoint = f"http://127.0.0.1:{self.ports[3]}"
         self.environment = {
             "PATH": f"{bin_}:{BIN}:/usr/bin:/bin",
@@ -133,10 +134,11 @@ class House:
         raise SystemExit(f"story: {text}")
 
     def bucket(self, name):
-        return self.resources[f'aws_s3_bucket.main["{name}"]']["bucket"]
+        return self.resources.get(f'aws_s3_bucket.main["{name}"]', {"bucket": f"story-{name}"})["bucket"]
 
     def secret(self, arn):
-        return self.aws("secretsmanager", "get-secret-value", "--secret-id", arn, "--query", "SecretString", "--output", "text")
+        # As it was put, to the last line's end.
+        return json.loads(self.aws("secretsmanager", "get-secret-value", "--secret-id", arn, "--query", "SecretString", "--output", "json"))
 
     def call(self, *command, **more):
         done = subprocess.run(
@@ -148,6 +150,19 @@ class House:
 
     def aws(self, *command):
         return self.call("aws", *command)
+
+    def certificate(self, *names):
+        """Makes the host's certificate, and has whoever asks the host here check it, as the job checks the load balancer's."""
+        import ssl
+
+        key = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=host".split()
+        said = ["-addext", f"subjectAltName={','.join(names)}", "-addext", "basicConstraints=critical,CA:FALSE"]
+        self.call("openssl", *key, *said, "-keyout", "tls.key", "-out", "tls.crt")
+        tls = self.work / "tls.crt"
+        tls.chmod(0o644)
+        self.environment |= {"SSL_CERT_FILE": str(tls), "CURL_CA_BUNDLE": str(tls)}
+        self.trusting = ssl.create_default_context(cafile=tls)
+        return tls
 
     def put_secret(self, name, text):
         """A person's part: values are put by hand. A container asks by the name that the state has for the ARN."""
@@ -194,7 +209,7 @@ class House:
 
     def ask(self, path, token, port=0):
         request = urllib.request.Request(
-            f"https://127.0.0.1:{self.ports[port]}{path}", headers={"authorization": f"Bearer {token}"}
+            f"https://127.0.0.1:{self.ports[port]}{path}", headers={"authorization": f"Bearer {token.strip()}"}
         )
         try:
             with urllib.request.urlopen(request, timeout=5, context=self.trusting) as answer:
@@ -223,38 +238,10 @@ def until(what, holds, log=lambda: ""):
 
 
 def story(house):
-    import ssl
-
     modules, data, policy = (f"s3://{house.bucket(name)}" for name in ("modules", "data", "policy"))
     registry = house.work / "registry"
     (registry / "approved").mkdir(parents=True)
-    house.call(
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=host",
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-        "-addext",
-        "basicConstraints=critical,CA:FALSE",
-        "-keyout",
-        "tls.key",
-        "-out",
-        "tls.crt",
-    )
-    tls = house.work / "tls.crt"
-    # Who asks the host here checks its certificate, as the job checks the load balancer's.
-    house.environment |= {"SSL_CERT_FILE": str(tls), "CURL_CA_BUNDLE": str(tls)}
-    house.trusting = ssl.create_default_context(cafile=tls)
-    tls.chmod(0o644)
+    tls = house.certificate("IP:127.0.0.1")
     house.put_secret("host-tls", json.dumps({"cert": tls.read_text(), "key": (house.work / "tls.key").read_text()}))
     for role, name in (("job", "job"), ("approver", "ada")):
         house.call(
@@ -276,7 +263,8 @@ def story(house):
         house.call(
             "countersign", "tokens", "add", "--role", role, "--name", role, "--out", f"{role}.token", "--tokens", "tokens.toml"
         )
-    tokens = {role: (house.work / f"{role}.token").read_text().strip() for role in ("predict", "ingest", "admin")}
+    # As README.md has people put them, from files.
+    tokens = {role: (house.work / f"{role}.token").read_text() for role in ("predict", "ingest", "admin")}
     house.put_secret("tokens", (house.work / "tokens.toml").read_text())
     house.put_secret("ingest-token", tokens["ingest"])
     house.put_secret("admin-token", tokens["admin"])
@@ -383,12 +371,18 @@ def story(house):
     house.stop(task)
 
 
-with tempfile.TemporaryDirectory() as folder:
-    house = House(Path(folder))
-    try:
-        story(house)
-    finally:
-        for process in house.processes:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+def tell(story, state, binaries):
+    """Tells a story in a house of its own, and leaves nothing running."""
+    with tempfile.TemporaryDirectory() as folder:
+        house = House(Path(folder), state, binaries)
+        try:
+            story(house)
+        finally:
+            for process in house.processes:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+
+
+if __name__ == "__main__":
+    tell(story, *sys.argv[1:])
