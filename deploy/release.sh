@@ -5,8 +5,10 @@
 #
 # The time in the archive is the commit's, so that the same commit, toolchain and system give the same archive.
 set -euo pipefail
+usage() { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit "$1"; }
+case ${1:-} in -h | --help) usage 0 ;; esac
+[ $# -eq 1 ] || usage 2 >&2
 cd "$(dirname "$0")/.."
-[ $# -eq 1 ] || { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0" >&2; exit 2; }
 mkdir -p "$1"
 out=$(realpath "$1")
 target=${CARGO_TARGET_DIR:-$PWD/target}

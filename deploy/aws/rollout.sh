@@ -9,7 +9,9 @@
 # It begins with the newest task definitions, so that it brings what `terraform apply` has changed in them as well. The old host stops before
 # the new one starts.
 set -euo pipefail
-[ $# -ge 2 ] || { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0" >&2; exit 2; }
+usage() { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit "$1"; }
+case ${1:-} in -h | --help) usage 0 ;; esac
+[ $# -ge 2 ] || usage 2 >&2
 host=$1 job=$2 new_ledger=${3:-}
 for digest in "$host" "$job"; do
     # A tag may come to mean another image; a digest does not.

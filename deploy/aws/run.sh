@@ -7,7 +7,9 @@
 #
 # Ends with 0 where every container did; what they said stands in the log groups of the same names.
 set -euo pipefail
-[ $# -ge 1 ] || { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0" >&2; exit 2; }
+usage() { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit "$1"; }
+case ${1:-} in -h | --help) usage 0 ;; esac
+[ $# -ge 1 ] || usage 2 >&2
 case $1 in
     job) container=publish ;;
     order) container=order ;;
