@@ -8,10 +8,14 @@ resource "aws_iam_openid_connect_provider" "github" {
 
 locals {
   github_provider = coalesce(var.github_oidc_provider_arn, one(aws_iam_openid_connect_provider.github[*].arn))
+  # Training has no role, unless it is wanted there.
+  github_roles = { for role, environments in var.github_environments : role => environments if length(environments) > 0 }
+  # Who makes candidates and features.
+  jobs = concat([aws_iam_role.task["job"].arn], [for role, one in aws_iam_role.github : one.arn if role == "train"])
 }
 
 data "aws_iam_policy_document" "github_assume" {
-  for_each = var.github_environments
+  for_each = local.github_roles
 
   statement {
     actions = ["sts:AssumeRoleWithWebIdentity"]
@@ -36,7 +40,7 @@ data "aws_iam_policy_document" "github_assume" {
 }
 
 resource "aws_iam_role" "github" {
-  for_each             = var.github_environments
+  for_each             = local.github_roles
   name                 = "${var.name}-github-${each.key}"
   description          = "The workflow ${each.key} of ${var.github_repository}"
   assume_role_policy   = data.aws_iam_policy_document.github_assume[each.key].json
@@ -120,12 +124,14 @@ data "aws_iam_policy_document" "deploy" {
 }
 
 resource "aws_iam_role_policy" "github" {
-  for_each = {
+  for_each = aws_iam_role.github
+  name     = "work"
+  role     = each.value.id
+  policy = {
     deploy  = data.aws_iam_policy_document.deploy.json
     review  = data.aws_iam_policy_document.review.json
     approve = data.aws_iam_policy_document.approve.json
-  }
-  name   = "work"
-  role   = aws_iam_role.github[each.key].id
-  policy = each.value
+    # What a round of the job may do, which is the same wherever it runs.
+    train = data.aws_iam_policy_document.job.json
+  }[each.key]
 }

@@ -41,6 +41,7 @@ locals {
     }
   }
 
+  loans    = "s3://${aws_s3_bucket.main["data"].id}/loans"
   features = "s3://${aws_s3_bucket.main["data"].id}/features"
   modules  = "s3://${aws_s3_bucket.main["modules"].id}"
   policy   = "s3://${aws_s3_bucket.main["policy"].id}/trust.toml"

@@ -11,7 +11,7 @@ locals {
     for name, value in {
       MODULES    = local.modules
       POLICY     = local.policy
-      LOANS      = "s3://${aws_s3_bucket.main["data"].id}/loans"
+      LOANS      = local.loans
       FEATURES   = local.features
       AWS_REGION = var.region
       HOME       = "/tmp"

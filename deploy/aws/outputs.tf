@@ -1,3 +1,20 @@
+locals {
+  installation = {
+    region       = var.region
+    cluster      = aws_ecs_cluster.main.name
+    service      = aws_ecs_service.host.name
+    family       = var.name
+    repositories = { for name, repository in aws_ecr_repository.main : name => repository.repository_url }
+    network = {
+      awsvpcConfiguration = {
+        subnets        = [for subnet in aws_subnet.private : subnet.id]
+        securityGroups = [aws_security_group.main["job"].id]
+        assignPublicIp = "DISABLED"
+      }
+    }
+  }
+}
+
 output "url" {
   description = "Where clients ask."
   value       = "https://${var.domain_name}"
@@ -34,15 +51,19 @@ output "secrets" {
 }
 
 output "github_variables" {
-  description = "What the repository's workflows need to know; the three roles each in their own environment."
-  value = {
-    AWS_REGION   = var.region
-    REGISTRY     = local.modules
-    POLICY       = local.policy
-    DEPLOY_ROLE  = aws_iam_role.github["deploy"].arn
-    REVIEW_ROLE  = aws_iam_role.github["review"].arn
-    APPROVE_ROLE = aws_iam_role.github["approve"].arn
-  }
+  description = "What the repository's workflows need to know. None of it is secret; a role is of use in its own environment alone."
+  value = merge(
+    {
+      PLATFORM        = "aws"
+      AWS_REGION      = var.region
+      REGISTRY        = local.modules
+      POLICY          = local.policy
+      LOANS           = local.loans
+      FEATURES        = local.features
+      COUNTERSIGN_AWS = jsonencode(local.installation)
+    },
+    { for role, one in aws_iam_role.github : "${upper(role)}_ROLE" => one.arn },
+  )
 }
 
 output "approver_role" {
@@ -51,21 +72,8 @@ output "approver_role" {
 }
 
 output "installation" {
-  description = "What rollout.sh and run.sh need to know: COUNTERSIGN_AWS=\"$(terraform output -json installation)\"."
-  value = {
-    region       = var.region
-    cluster      = aws_ecs_cluster.main.name
-    service      = aws_ecs_service.host.name
-    family       = var.name
-    repositories = { for name, repository in aws_ecr_repository.main : name => repository.repository_url }
-    network = {
-      awsvpcConfiguration = {
-        subnets        = [for subnet in aws_subnet.private : subnet.id]
-        securityGroups = [aws_security_group.main["job"].id]
-        assignPublicIp = "DISABLED"
-      }
-    }
-  }
+  description = "What rollout.sh, run.sh and images.sh need to know: COUNTERSIGN_AWS=\"$(terraform output -json installation)\"."
+  value       = local.installation
 }
 
 output "dashboard" {

@@ -165,6 +165,7 @@ class Provider:
                     "aws_iam_role": f"arn:aws:iam::123456789012:role/{called}",
                 }.get(name, f"arn:aws:{name.split('_')[1]}:eu-central-1:123456789012:{called}"),
                 "id": called,
+                "repository_url": f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/{called}",
             }.get(key, f"{called}.{key}")
             planned[key] = {"string": made_up, "number": 1, "bool": False}.get(json.dumps(schema[key]["type"]).strip('"'))
         return planned

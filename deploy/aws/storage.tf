@@ -128,11 +128,11 @@ resource "aws_s3_bucket_lifecycle_configuration" "main" {
 locals {
   writers = {
     modules = [
-      { keys = ["candidates/*"], by = [aws_iam_role.task["job"].arn] },
+      { keys = ["candidates/*"], by = local.jobs },
       { keys = ["approved/*"], by = concat([aws_iam_role.github["approve"].arn], aws_iam_role.approver[*].arn) },
     ]
     policy      = [{ keys = ["*"], by = var.operator_principals }]
-    data        = [{ keys = ["features/*"], by = [aws_iam_role.task["job"].arn] }]
+    data        = [{ keys = ["features/*"], by = local.jobs }]
     predictions = [{ keys = ["*"], by = [aws_iam_role.task["host"].arn] }]
   }
 }

@@ -220,12 +220,20 @@ variable "github_repository" {
 }
 
 variable "github_environments" {
-  description = "The environments of that repository that each role is for; their required reviewers are what guards the roles."
-  type        = object({ deploy = list(string), review = list(string), approve = list(string) })
+  description = "The environments of that repository that each role is for; their required reviewers are what guards the roles. `train` is for whoever trains on GitHub's machines, such as [\"training\"]."
+  type        = object({ deploy = list(string), review = list(string), approve = list(string), train = optional(list(string), []) })
   default     = { deploy = ["production"], review = ["review"], approve = ["approval", "second-approval"] }
 
   validation {
-    condition     = length(setintersection(var.github_environments.approve, concat(var.github_environments.deploy, var.github_environments.review))) == 0
+    condition     = alltrue([for role in ["deploy", "review", "approve"] : length(var.github_environments[role]) > 0])
+    error_message = "Name an environment for each of deploy, review and approve."
+  }
+
+  validation {
+    condition = length(setintersection(
+      var.github_environments.approve,
+      concat(var.github_environments.deploy, var.github_environments.review, var.github_environments.train),
+    )) == 0
     error_message = "Whoever may approve comes in by an environment of its own: what it demands is not demanded of the others."
   }
 }
