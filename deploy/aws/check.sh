@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Holds the Terraform files against the schema of the AWS provider, Terraform itself, the models of AWS's APIs, checkov's policies, and our own
-# programs, without an account and without the provider: one line for each check, and an error where one failed.
+# programs, without an account and without the provider, and rehearses the workflows, for Kubernetes as for AWS: one line for each check, and an
+# error where one failed.
 #
 #   deploy/aws/check.sh [BINARIES]     the folder of the built programs, by default target/debug
 #
 # What cannot be told without an account: whether AWS takes it, and does what its documentation says.
 set -euo pipefail
+case ${1:-} in -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/../.."
 source tests/venv.sh
 binaries=$(realpath --canonicalize-missing "${1:-${CARGO_TARGET_DIR:-target}/debug}")
@@ -66,15 +68,28 @@ if command -v terraform >/dev/null && [ -n "$schema" ]; then
     if check 'terraform init' stand_in terraform init -input=false -no-color &&
         check 'terraform validate' stand_in terraform validate -no-color &&
         check 'terraform plan, with what only AWS knows left open' stand_in terraform plan -input=false -no-color &&
+        # What is made on demand alone is looked at as well.
+        printf 'github_environments = { deploy = ["production"], review = ["review"], approve = ["approval", "second-approval"], train = ["training"] }\n' \
+            >"$work/files/all.auto.tfvars" &&
         check 'terraform apply, with what only AWS knows made up' applied; then
         says "$python" $here/check.py state "$work/state.json" "$binaries" || true
-        if [ -x "$binaries/countersign" ] && [ -x "$binaries/feature-job" ] && command -v jq openssl curl >/dev/null; then
+        if [ -x "$binaries/countersign" ] && [ -x "$binaries/feature-job" ] && type jq openssl curl >/dev/null 2>&1; then
             printf 'the containers of that apply, one after the other, with the real programs:\n'
             says "$python" $here/story.py "$work/state.json" "$binaries" || true
         else
             skip "the containers were not run: it takes jq, openssl, curl, and the programs in $binaries"
         fi
     fi
+fi
+
+# Without Terraform there is no apply, and ECS is left out.
+state=$work/state.json
+[ -s "$state" ] || state=''
+if [ -x "$binaries/countersign" ] && [ -x "$binaries/feature-job" ] && type jq openssl curl kubectl >/dev/null 2>&1; then
+    printf 'the workflows train, approve and deploy, step by step, with the real programs:\n'
+    says "$python" $here/rehearse.py "$binaries" $state || true
+else
+    skip "the workflows were not rehearsed: it takes jq, openssl, curl, kubectl, and the programs in $binaries"
 fi
 
 # It brings a parser of its own that has the same name.
