@@ -1,8 +1,8 @@
-//! The fault: the disk fills up while the job writes, or cannot be written at all.
+//! The fault: the disk fills up while the job or the host writes, or cannot be written at all.
 //!
 //! Injected by a limit on the size of a file, which every system lets a process set, and by a small tmpfs, where mounting
 //! one is permitted (skipped otherwise, saying so). What must hold: the job says what it could not write, the old output
-//! stays, and nothing half written is left.
+//! stays, and nothing half written is left; the host refuses the records, says so in its metrics, and predicts on.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use countersign_tests::{Workshop, feature_job};
+use countersign_tests::{Host, Workshop, feature_job};
 
 /// A small file system in memory, gone when dropped.
 struct SmallDisk {
@@ -19,9 +19,12 @@ struct SmallDisk {
 
 impl SmallDisk {
     /// Mounts one; none, saying so, where that is not permitted.
-    fn mount(path: PathBuf) -> Option<Self> {
+    fn mount(path: PathBuf, megabytes: u32) -> Option<Self> {
         fs::create_dir(&path).expect("a folder");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(&path).output();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"])
+            .arg(&path)
+            .output();
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self { path });
         }
@@ -100,7 +103,7 @@ fn a_file_that_may_not_grow_is_an_error_and_the_old_one_stays() {
 #[test]
 fn a_full_disk_is_an_error_and_the_old_file_stays() {
     let workshop = workshop();
-    let Some(disk) = SmallDisk::mount(workshop.path("disk")) else { return };
+    let Some(disk) = SmallDisk::mount(workshop.path("disk"), 1) else { return };
     let out = "disk/features.parquet";
     workshop.feature_job(["features", "--as-of", "2021-12-27", "--input", "few.csv", "--out", out]);
     let features = [&FEATURES[..], &["--out", out]].concat();
@@ -116,4 +119,57 @@ fn a_full_disk_is_an_error_and_the_old_file_stays() {
     disk.make_read_only();
     check(&workshop, "disk", feature_job().args(&features), "Read-only file system");
     check(&workshop, "disk/candidates", feature_job().args(&train), "Read-only file system");
+}
+
+#[test]
+fn a_host_whose_disk_is_full_predicts_on_and_takes_records_again_once_started_anew() {
+    let workshop = Workshop::new();
+    workshop.sample(50);
+    workshop.train("logistic", 5);
+    workshop.approve(1);
+    let Some(disk) = SmallDisk::mount(workshop.path("data"), 8) else { return };
+    let host = Host::start(&workshop);
+    host.wait_ready();
+    workshop.publish(&host.url);
+    let metric = |host: &Host| {
+        let text = host.text("/metrics");
+        let line = text.lines().find(|line| line.starts_with("countersign_store_writable ")).expect("a gauge");
+        line.rsplit(' ').next().expect("a value").to_owned()
+    };
+    assert_eq!(metric(&host), "1");
+
+    fill(&disk.path.join("ballast"));
+    let record = |id: usize| {
+        let answer = host.get("/v1/users/5008804/features").body;
+        let (day, view) = (&answer["event_time"], &answer["view"]["digest"]);
+        let features = &answer["features"];
+        format!(
+            "{{\"user_id\":{id},\"event_time\":{day},\"as_of\":{},\"view\":{view},\"features\":{features}}}\n",
+            answer["as_of"]
+        )
+    };
+    let record = record(1);
+    let mut next = 0;
+    let mut batch = || {
+        let from = next;
+        next += 2_000;
+        (from..next)
+            .map(|id| record.replacen("\"user_id\":1,", &format!("\"user_id\":{},", 6_000_000 + id), 1))
+            .collect::<String>()
+    };
+    // The store writes into room that it had taken before, for a while.
+    let refused = (0..100).map(|_| host.post_records(&batch())).find(|answer| answer.status != 200);
+    let refused = refused.expect("a disk that is full takes no end of records");
+    assert_eq!((refused.status, &refused.body["code"]), (500, &"store_failed".into()), "{}", refused.body);
+    assert_eq!(metric(&host), "0", "whoever watches the host learns of it");
+    assert_eq!(host.predict(5_008_804).status, 200, "what is there is predicted from");
+    assert_eq!(host.get("/health/ready").status, 200);
+
+    host.kill();
+    fs::remove_file(disk.path.join("ballast")).expect("the ballast");
+    let host = Host::start(&workshop);
+    host.wait_ready();
+    assert_eq!(host.predict(5_008_804).status, 200, "what was acknowledged is there");
+    workshop.publish(&host.url);
+    assert_eq!(metric(&host), "1");
 }

@@ -1,7 +1,8 @@
 //! The story: the host is told to stop (SIGTERM) while a request is under way.
 //!
 //! What must hold: the request that had begun is answered in full, the exit code is 0, and new connections are refused. Under
-//! load no request that a client could send goes without its answer, `COUNTERSIGN_STOPS` times (3).
+//! load no request that a client could send goes without its answer, and no answer without its line in the log of predictions,
+//! `COUNTERSIGN_STOPS` times (3).
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -90,7 +91,9 @@ fn nothing_is_lost_where_a_host_under_load_is_stopped() {
     let mut chance = Chance::seeded();
     let mut all = 0;
     for stop in 1..=stops {
-        let host = Host::start(&workshop);
+        let _ = std::fs::remove_dir_all(workshop.path("log"));
+        let log = workshop.path("log");
+        let host = Host::spawn(Host::command(&workshop, "127.0.0.1:0").arg("--prediction-log").arg(&log));
         host.wait_ready();
         let address = host.address();
         let (answered, lost) = std::thread::scope(|scope| {
@@ -104,6 +107,9 @@ fn nothing_is_lost_where_a_host_under_load_is_stopped() {
         });
         assert!(answered > 0, "stop {stop}: no load");
         assert_eq!(lost, 0, "stop {stop}: {lost} requests without an answer, {answered} with one");
+        let files = std::fs::read_dir(&log).expect("a log").map(|entry| entry.expect("an entry").path());
+        let lines: usize = files.map(|file| std::fs::read_to_string(file).expect("a log").lines().count()).sum();
+        assert_eq!(lines as u64, answered, "stop {stop}: answers, and lines in the log");
         all += answered;
     }
     #[expect(clippy::print_stdout, reason = "what a long proof has shown")]

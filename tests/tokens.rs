@@ -90,6 +90,10 @@ fn tokens_from_their_making_to_their_end() {
     fs::write(workshop.path("tokens.toml"), "[[tokens]]\nname = 3").expect("a file");
     std::thread::sleep(Duration::from_millis(1_500));
     assert_eq!([get(&next, user), get(&predict, user)], [200, 401]);
+    fs::remove_file(workshop.path("tokens.toml")).expect("the file");
+    fs::create_dir(workshop.path("tokens.toml")).expect("a folder in its place");
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!([get(&next, user), get(&predict, user)], [200, 401]);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The story: a host is told of a collector of OpenTelemetry, which here is a socket that reads what comes by the official
 //! protobuf types. A caller's trace is continued, the parts of a prediction stand in it, and nothing is lost when the host stops.
 //!
-//! The fault: the collector is not there. What must hold: the host serves as if none had been named.
+//! The fault: the collector is not there. What must hold: the host serves as if none had been named, and says it once.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
@@ -69,10 +70,11 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A host with a model, features of users, and a collector.
+/// A host with a model, features of users, and a collector; its log is in `host.log`.
 fn traced(workshop: &Workshop, collector: &str) -> Host {
     let mut command = Host::command(workshop, "127.0.0.1:0");
     command.args(["--otlp-endpoint", collector]);
+    command.stderr(File::create(workshop.path("host.log")).expect("a file"));
     // Batches are sent this often, in milliseconds.
     let host = Host::spawn(command.env("OTEL_BSP_SCHEDULE_DELAY", "100").env("OTEL_RESOURCE_ATTRIBUTES", "team=risk"));
     workshop.publish(&host.url);
@@ -156,4 +158,7 @@ fn a_collector_that_is_not_there_is_nobodys_loss() {
     }
     host.tell_to_stop();
     assert!(host.wait().success());
+    let log = std::fs::read_to_string(workshop.path("host.log")).expect("a log");
+    assert_eq!(log.matches("takes no traces").count(), 1, "{log}");
+    assert!(!log.contains("BatchSpanProcessor"), "{log}");
 }

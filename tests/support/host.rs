@@ -160,7 +160,7 @@ impl Host {
 
     /// Gives where it listens, without the protocol.
     pub fn address(&self) -> String {
-        self.url.trim_start_matches("http://").to_owned()
+        self.url.split_once("://").expect("a URL").1.to_owned()
     }
 
     /// Gives the process id.

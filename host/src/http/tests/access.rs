@@ -212,3 +212,18 @@ fn pages_from_elsewhere_may_not_use_the_browser_of_somebody_here() {
     let guarded = House::behind(ring.gate(), Limits::default());
     ask(&guarded, "https://evil.example").is_problem(401, "token_needed");
 }
+
+#[test]
+fn each_token_has_a_rate_of_its_own_and_who_is_not_known_uses_up_nobodys() {
+    let ring = Ring::new();
+    let house = House::behind(ring.gate(), Limits { client_requests_per_second: 2, ..Limits::default() });
+    let get = |caller| house.order("GET", "/v1/models", &ring.header(caller), "");
+    for _ in 0..5 {
+        assert_eq!(get(Caller::Stranger).status, 401);
+    }
+    let predict = Caller::Holder(Role::Predict);
+    let statuses: Vec<_> = (0..4).map(|_| get(predict).status).collect();
+    assert_eq!(statuses[..2], [200, 200]);
+    get(predict).is_problem(429, "too_fast");
+    assert_eq!(get(Caller::Holder(Role::Admin)).status, 200, "another's token");
+}

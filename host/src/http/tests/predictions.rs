@@ -6,15 +6,20 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::house::{Fixed, House, record};
+use crate::access::Gate;
 use crate::config::Limits;
 use crate::http::models::ScoreFault;
+use crate::prediction_log::{LogLimits, PredictionLog};
 
 const PATH: &str = "/v1/predictions";
 const SCORE_PATH: &str = "/v1/models/credit-risk/score";
 
 /// A house whose model gives each row a tenth of its first value, and whose users 1 to `users` have their id there.
 fn house(users: u64, limits: Limits) -> House {
-    let house = House::with(limits);
+    furnish(House::with(limits), users)
+}
+
+fn furnish(house: House, users: u64) -> House {
     house.models.set(Some(Fixed::of_rows(3, |rows| Ok(rows.chunks(5).map(|row| row[0] / 1e5).collect()))));
     let records = (1..=users).map(|user| {
         let mut record = record(user);
@@ -196,5 +201,25 @@ fn what_has_no_room_is_refused_before_it_is_read() {
         let answer = ask(path);
         assert_eq!(answer.status, 503, "{path}: {}", answer.body);
         assert!(answer.head.contains("retry-after: "), "{}", answer.head);
+    }
+}
+
+#[test]
+fn what_finds_the_log_full_is_counted_and_answered_only_where_the_log_may_lack_it() {
+    for required in [false, true] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let limits = LogLimits { queue_max: 4, file_bytes: 1 << 20, files_max: 2, required };
+        let log = PredictionLog::open(folder.path(), limits).expect("a log");
+        let house = furnish(House::logging(Gate::Open, Some(log), Limits::default()), 20);
+        assert_eq!(house.ask(PATH, &question(1..=4)).status, 200);
+        // More than the queue holds, however quick its writer is.
+        let answer = house.ask(PATH, &question(1..=10));
+        if required {
+            assert!(answer.body.contains("log_unwritable"), "{}", answer.body);
+        } else {
+            assert_eq!(answer.json()["predictions"].as_array().map(Vec::len), Some(10), "{}", answer.body);
+        }
+        let metrics = house.get("/metrics").body;
+        assert!(metrics.contains("countersign_prediction_log_records_total{outcome=\"dropped\"} 10\n"), "{metrics}");
     }
 }
