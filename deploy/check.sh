@@ -81,6 +81,8 @@ for policy in deploy/kubernetes/base/trust.toml deploy/kubernetes/overlays/*/tru
     check "$policy, by countersign" "$binaries/countersign" keys list --trust "$policy"
 done
 
+check 'load.py tells faults before it sends anything, and comes to its end' "$python" deploy/load/check_load.py
+
 # Debian's package is unpacked and not installed: that would start a service.
 promtool=$(command -v promtool || true)
 tools=$HOME/.cache/countersign/prometheus
