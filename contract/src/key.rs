@@ -91,7 +91,8 @@ impl PrivateKey {
             ReadError::NotAFile | ReadError::TooLarge { .. } => not_a_key(),
         })?;
         let text = std::str::from_utf8(&text).map_err(|_| not_a_key())?;
-        SigningKey::from_pkcs8_pem(text).map(Self).map_err(|_| not_a_key())
+        // Empty lines come with secrets that pass through variables.
+        SigningKey::from_pkcs8_pem(text.trim()).map(Self).map_err(|_| not_a_key())
     }
 
     /// Writes the key to a new file that only its owner can read; an existing file stays as it is.
@@ -136,7 +137,7 @@ impl PublicKey {
         })?;
         let text = std::str::from_utf8(&text).map_err(|_| no_key())?;
         // A point is held against the same rules whichever way it is written.
-        let digits = match VerifyingKey::from_public_key_pem(text) {
+        let digits = match VerifyingKey::from_public_key_pem(text.trim()) {
             Ok(key) => hex::encode(key.as_bytes()),
             Err(_) => text.trim().to_owned(),
         };
@@ -219,8 +220,8 @@ mod tests {
     fn an_openssl_key_reads() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("job.pem");
-        fs::write(&path, OPENSSL_KEY).expect("a new file");
-        let key = PrivateKey::load(&path).expect("a key of openssl's");
+        fs::write(&path, format!("\n{OPENSSL_KEY}\n\n")).expect("a new file");
+        let key = PrivateKey::load(&path).expect("a key of openssl's, with empty lines around it");
         // The public key of test 1 in RFC 8032, section 7.1.
         let public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
         assert_eq!(String::from(key.public()), public);
@@ -259,7 +260,7 @@ mod tests {
         // As `openssl pkey -pubout` writes it.
         let pem = "-----BEGIN PUBLIC KEY-----\n\
             MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";
-        for text in [pem.to_owned(), digits.to_owned(), format!("{digits}\n")] {
+        for text in [pem.to_owned(), format!("{pem}\n"), digits.to_owned(), format!("{digits}\n")] {
             fs::write(&path, text).expect("a file");
             assert_eq!(String::from(PublicKey::load(&path).expect("a public key")), digits);
         }
