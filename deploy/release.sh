@@ -23,7 +23,8 @@ cargo build --release --locked --workspace --bins
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/$name"
-cp "$target/release/countersign" "$target/release/feature-job" README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT modules/trust.toml "$work/$name/"
+cp --recursive "$target/release/countersign" "$target/release/feature-job" README.md CHANGELOG.md ARCHITECTURE.md LICENSE-APACHE LICENSE-MIT compose.yaml \
+    modules/trust.toml docs "$work/$name/"
 tar --create --directory "$work" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct)" "$name" |
     gzip --no-name >"$out/$name.tar.gz"
 
