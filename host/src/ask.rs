@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use contract::file::{self, Links};
 use contract::seal::refusal::printable;
@@ -74,8 +74,16 @@ impl HostArgs {
     /// Finds the host; on this machine at `listen`, where that is another address than --listen.
     ///
     /// # Errors
-    /// Where the file of the certificate holds none.
+    /// Where the file of the certificate holds none, or the URL is not one that shows it.
     pub fn find(&self, listen: Option<SocketAddr>, within: Duration) -> anyhow::Result<Host> {
+        if let (Some(url), Some(_)) = (&self.url, &self.tls_cert)
+            && !url.starts_with("https://")
+        {
+            bail!(
+                "--url {} with --tls-cert: a host that is to show a certificate has a URL of https://",
+                printable(url)
+            );
+        }
         let certificate = self.tls_cert.as_deref().map(certificate).transpose()?;
         let (url, identity) = match (&self.url, certificate) {
             (Some(url), None) => (url.trim_end_matches('/').to_owned(), Identity::Shown),

@@ -11,7 +11,7 @@ use contract::ids::{ModelName, ModelVersion};
 use contract::seal::refusal::printable;
 use contract::token::Token;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::ask::{HostArgs, Said};
 
@@ -43,10 +43,10 @@ pub struct RollbackArgs {
     timeout_ms: u64,
 }
 
-/// What is read of a host's answer.
+/// What is read of a host's answer; whatever is no answer of a host lacks it.
 #[derive(Deserialize)]
 struct Model {
-    live_version: Option<ModelVersion>,
+    live_version: Value,
 }
 
 /// What is read of a host's refusal.
@@ -71,12 +71,13 @@ impl RollbackArgs {
             let detail = serde_json::from_str(&text).map_or(text, |Problem { detail }| detail);
             bail!("{} answers {status}: {}", printable(&url), printable(&detail));
         }
-        let answer: Model =
-            serde_json::from_str(&text).with_context(|| format!("{} answers with something else", printable(&url)))?;
-        match answer.live_version {
-            Some(version) => say!("{}: version {version} answers now, and stays until traffic is set anew", self.model),
-            None => say!("{}: carried out, and no version is live", self.model),
-        }
+        let answer = serde_json::from_str(&text);
+        let Model { live_version } =
+            answer.with_context(|| format!("{} answers with something else than a model", printable(&url)))?;
+        let Some(version) = live_version.as_u64() else {
+            bail!("{}: the order was carried out, and no version is live; /v1/models says why", self.model);
+        };
+        say!("{}: version {version} answers now, and stays until traffic is set anew", self.model);
         Ok(())
     }
 }

@@ -35,7 +35,7 @@ pub struct Store {
     writer: Mutex<()>,
     /// How many records there are; sled would walk the whole tree to tell.
     count: AtomicU64,
-    /// Whether the last write reached the disk. After one that did not, sled takes no more until it is opened again.
+    /// Whether every write reached the disk so far.
     writable: AtomicBool,
 }
 
@@ -147,7 +147,7 @@ impl Store {
     /// [`StoreError::Fault`]; then it may or may not be gone after a restart.
     pub fn remove(&self, entity: EntityId) -> Result<bool, StoreError> {
         self.write(|| {
-            let removed = self.records.remove(value::key(entity))?.is_some();
+            let removed = self.records.remove(value::key(entity)).map_err(|cause| self.unwritten(cause))?.is_some();
             self.count.fetch_sub(u64::from(removed), Ordering::Relaxed);
             Ok(removed)
         })
@@ -163,7 +163,7 @@ impl Store {
         self.len() == 0
     }
 
-    /// Tells whether the last write reached the disk.
+    /// Tells whether every write reached the disk so far; after one that did not, none is taken any more.
     pub fn writable(&self) -> bool {
         self.writable.load(Ordering::Relaxed)
     }
@@ -181,7 +181,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Fault`] if that fails.
     pub fn flush(&self) -> Result<(), StoreError> {
-        self.database.flush()?;
+        self.database.flush().map_err(|cause| self.unwritten(cause))?;
         Ok(())
     }
 
@@ -190,16 +190,21 @@ impl Store {
         let changed = {
             // The lock guards no data that a panic could leave half changed.
             let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            change()
+            change()?
         };
         // Outside the lock, so that writers share a flush.
-        let written = changed.and_then(|changed| self.flush().map(|()| changed));
-        if self.writable.swap(written.is_ok(), Ordering::Relaxed) && written.is_err() {
+        self.flush()?;
+        Ok(changed)
+    }
+
+    /// Notes that a write did not reach the disk: sled takes no more then, until it is opened again.
+    fn unwritten(&self, cause: sled::Error) -> StoreError {
+        if self.writable.swap(false, Ordering::Relaxed) {
             tracing::error!(
                 "the store takes no more records until the host is started again: see first that its disk has room"
             );
         }
-        written
+        cause.into()
     }
 
     fn apply(&self, batch: &[FeatureRecord]) -> Result<PutOutcome, StoreError> {
@@ -226,7 +231,7 @@ impl Store {
                 writes.insert(&value::key(record.entity), value::encode(record));
             }
         }
-        self.records.apply_batch(writes)?;
+        self.records.apply_batch(writes).map_err(|cause| self.unwritten(cause))?;
         self.count.fetch_add(added, Ordering::Relaxed);
         Ok(outcome)
     }

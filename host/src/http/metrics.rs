@@ -163,7 +163,7 @@ fn looked_at(app: &App) -> Result<Registry, Problem> {
     registry.register("features_stored", "Users with a feature record", ConstGauge::new(app.store.len()));
     let store_bytes = ConstGauge::new(app.store.size_on_disk()?);
     registry.register_with_unit("store_size", "Disk space of the feature store", Unit::Bytes, store_bytes);
-    let help = "Whether the last write to the feature store reached the disk (1) or not (0)";
+    let help = "Whether the feature store takes records (1), or a write did not reach the disk and the host has to be started again (0)";
     registry.register("store_writable", help, ConstGauge::new(u64::from(app.store.writable())));
     registry.register("model_swaps", "Changes of a live version", ConstCounter::new(figures.swaps));
     let help = "Versions taken out of service since they failed";
