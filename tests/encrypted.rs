@@ -238,6 +238,8 @@ fn a_model_is_rolled_back_by_one_command_and_the_token_goes_to_the_host_alone() 
     let url = format!("https://{orders}");
     let (code, said) = roll_back(&["--url", &url], "admin.token");
     assert!(code == Some(0) && said.contains("version 1 answers now"), "{said}");
+    let (code, said) = roll_back(&["--url", &format!("http://{orders}")], "admin.token");
+    assert!(code == Some(1) && said.contains("https://"), "no token goes out in clear: {said}");
     host.kill();
     let (code, said) = run(&["rollback", "credit-risk", "--token-file", "-"], "admin.token", "cert.pem");
     assert!(code == Some(1) && said.contains("does not answer"), "{said}");
