@@ -102,6 +102,13 @@ def references(built, documents, readme):
                 want("ServiceAccount", node["serviceAccountName"])
         if document["kind"] == "StatefulSet":
             want("Service", spec["serviceName"])
+        if document["kind"] == "RoleBinding":
+            for named in [document["roleRef"], *document["subjects"]]:
+                want(named["kind"], named["name"])
+        for rule in document.get("rules", []) if document["kind"] == "Role" else []:
+            # The one that is no document is what the StatefulSet makes.
+            for wanted in set(rule.get("resourceNames", [])) - {name for _, name in there} - {"countersign-0"}:
+                fault(f"{name} is for {wanted}, which is not there")
         if pod := template(document):
             containers = pod["spec"].get("initContainers", []) + pod["spec"]["containers"]
             volumes = {volume["name"] for volume in pod["spec"].get("volumes", [])}

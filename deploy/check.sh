@@ -61,17 +61,19 @@ if command -v kubectl >/dev/null; then
     build() { kubectl kustomize "$1" >"$work/built/$(basename "$1").yaml"; }
     for overlay in deploy/kubernetes/overlays/*/; do
         check "$overlay, by kustomize" build "$overlay"
-        # The component that none of them takes by itself.
-        with=$work/overlays/$(basename "$overlay")-otlp
-        mkdir "$with"
-        from_there() { realpath --relative-to="$with" "$1"; }
-        printf 'namespace: countersign\nresources: [%s]\ncomponents: [%s]\n' "$(from_there "$overlay")" \
-            "$(from_there deploy/kubernetes/components/otlp)" >"$with/kustomization.yaml"
-        check "$overlay with components/otlp, by kustomize" build "$with"
+        # The components that none of them takes by itself.
+        for component in otlp deployer; do
+            with=$work/overlays/$(basename "$overlay")-$component
+            mkdir "$with"
+            from_there() { realpath --relative-to="$with" "$1"; }
+            printf 'namespace: countersign\nresources: [%s]\ncomponents: [%s]\n' "$(from_there "$overlay")" \
+                "$(from_there "deploy/kubernetes/components/$component")" >"$with/kustomization.yaml"
+            check "$overlay with components/$component, by kustomize" build "$with"
+        done
     done
     "$python" deploy/check.py manifests "$binaries/countersign" "$work"/built/*.yaml || failed=1
-    check 'host.sh puts images there, takes back its own alone, and goes on where it was cut off' \
-        "$python" deploy/kubernetes/check_host.py "$work/built/production.yaml"
+    check 'host.sh puts images there, takes back its own alone, goes on where it was cut off, and needs the rights of components/deployer' \
+        "$python" deploy/kubernetes/check_host.py "$work/built/production-deployer.yaml"
 else
     skip 'kubectl is not there: no manifest was checked'
 fi

@@ -8,9 +8,12 @@
 #
 # KUBECONFIG says where; NAMESPACE is countersign and READY_S, how long a host may take, is 300 unless they say otherwise.
 #
-# What runs already is left alone, and only what this has put there is taken away again. A run that was cut off is gone on with by running
-# it once more: what it began stands in an annotation of the StatefulSet. It ends by saying what belongs into the overlay, also in
+# What runs already is left alone. Only what this has put there is taken away again, and only where the cluster itself says that it is not
+# ready: where that cannot be read the image stays, and this ends with 1. A run that was cut off is gone on with by running it once more:
+# what it began stands in an annotation of the StatefulSet. It ends by saying what belongs into the overlay, also in
 # $GITHUB_STEP_SUMMARY if that is set: without it the next `kubectl apply -k` puts the old images back.
+#
+# The rights that it takes in the cluster are those of deploy/kubernetes/components/deployer.
 set -euo pipefail
 usage() { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "$0"; exit "$1"; }
 case ${1:-} in -h | --help) usage 0 ;; esac
@@ -33,7 +36,38 @@ put() {
     cluster patch statefulset/countersign --patch "{\"metadata\": {\"annotations\": {\"countersign/rollout\": $2}},
         \"spec\": {\"template\": {\"spec\": {\"containers\": [{\"name\": \"host\", \"image\": \"$1\"}]}}}}"
 }
-ready() { cluster rollout status statefulset/countersign --timeout="${ready_s}s"; }
+errors=$(mktemp)
+trap 'rm -f "$errors"' EXIT
+# Reads how the host stands: ready, waiting, or unread with the reason in `why`. The rule is that of `kubectl rollout status`, which is not
+# asked: it ends alike where a host is not ready, and where its own watch breaks off or is not allowed.
+look() {
+    local found generation observed wanted count current update
+    stands=unread why=''
+    if found=$(cluster get statefulset/countersign --request-timeout=10s --output "jsonpath={.metadata.generation}|{.status.observedGeneration}|\
+{.spec.replicas}|{.status.readyReplicas}|{.status.currentRevision}|{.status.updateRevision}" 2>"$errors"); then
+        IFS='|' read -r generation observed wanted count current update <<<"$found"
+        # A status without a count is one of no ready pod.
+        if [ "${observed:-0}" -ge "$generation" ] && [ "${count:-0}" -ge "$wanted" ] && [ "$current" = "$update" ]; then
+            stands=ready
+        else
+            stands=waiting
+        fi
+    else
+        why=$(tail -n 1 "$errors")
+    fi
+}
+# Waits until the host is ready or has had its time, and leaves in `stands` what was read last. A cluster that gives no answer just then is
+# asked for some seconds more: a moment without one leaves no image that is not ready in its place.
+wait_ready() {
+    local start=$SECONDS patience_s told=''
+    while look; [ "$stands" != ready ]; do
+        [ "$stands$why" = "$told" ] || say "$stands${why:+: $why}"
+        told=$stands$why patience_s=$ready_s
+        [ "$stands" = waiting ] || patience_s=$((ready_s + 15))
+        [ $((SECONDS - start)) -lt "$patience_s" ] || return 0
+        sleep 2
+    done
+}
 
 found=$(state)
 read -r now begun before <<<"$found"
@@ -50,7 +84,11 @@ else
     say "going on with what a run before has begun"
 fi
 
-if ! ready; then
+wait_ready
+if [ "$stands" = unread ]; then
+    say "whether $image is ready cannot be read. Nothing is taken back: run this again, and it goes on"
+    exit 1
+elif [ "$stands" = waiting ]; then
     if [ -z "$before" ]; then
         say "$image is not ready. It was there before, so that nothing is taken back: kubectl logs countersign-0"
         exit 1
@@ -63,7 +101,11 @@ if ! ready; then
     fi
     say "$image is not ready; $before comes back"
     put "$before" null
-    ready || say "$before is not ready either: kubectl logs countersign-0"
+    wait_ready
+    case $stands in
+        waiting) say "$before is not ready either: kubectl logs countersign-0" ;;
+        unread) say "whether $before is ready cannot be read" ;;
+    esac
     exit 1
 fi
 [ -z "$before" ] || cluster annotate statefulset/countersign countersign/rollout-

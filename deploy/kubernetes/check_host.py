@@ -1,6 +1,7 @@
 """Puts images on a stand-in for Kubernetes by deploy/host.sh and the real kubectl, and sees what is there afterwards.
 
-check_host.py MANIFESTS     an overlay as kustomize built it: the StatefulSet and the CronJob begin as they stand there
+check_host.py MANIFESTS     an overlay with components/deployer as kustomize built it: the StatefulSet and the CronJob begin as they stand
+                            there, and whoever asks may do what the Role allows, and nothing else
 
 The stand-in answers what kubectl asks of an API server, keeps what it is told, and does what the controllers would: the pod gets the image of
 the template at once, and some images become ready. It takes patches as Kubernetes does where those are of containers by their names.
@@ -19,11 +20,13 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HOST, JOB = "/apis/apps/v1/namespaces/countersign/statefulsets/countersign", "/apis/batch/v1/namespaces/countersign/cronjobs/countersign-job"
+PODS = "/api/v1/namespaces/countersign/pods"
 # Images by the digest that each has here.
 A, B, C, D = (f"registry.example.com/countersign@sha256:{letter * 64}" for letter in "abcd")
 JOB_B = f"registry.example.com:5000/countersign-job:0.2.0@sha256:{'b' * 64}"
@@ -49,7 +52,10 @@ class Cluster(http.server.ThreadingHTTPServer):
 
     def __init__(self, manifests, image, ready):
         self.objects = {HOST: manifests["StatefulSet"], JOB: manifests["CronJob"]}
+        self.rules = manifests["Role"]["rules"]
         self.ready, self.refused, self.patches, self.changes = set(ready), set(), 0, threading.Condition()
+        # What of the Role was used, as (verb, resource); how many times the StatefulSet cannot be read; what was to run in the pod.
+        self.used, self.unread, self.commands = set(), 0, []
         self.set_host(image)
         super().__init__(("127.0.0.1", 0), Requests)
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -83,6 +89,22 @@ class Cluster(http.server.ThreadingHTTPServer):
             }  # fmt: skip
         return found
 
+    def allows(self, verb, resource, name, group):
+        """Says whether the Role allows it."""
+        self.used.add((verb, resource))
+        return any(
+            group in rule["apiGroups"] and resource in rule["resources"] and verb in rule["verbs"] and name in rule.get("resourceNames", [name])
+            for rule in self.rules
+        )
+
+    def pod(self):
+        template = self.objects[HOST]["spec"]["template"]
+        ready = {"type": "Ready", "status": "True"}
+        return {
+            "kind": "Pod", "apiVersion": "v1", "spec": template["spec"], "status": {"phase": "Running", "conditions": [ready]},
+            "metadata": {"name": "countersign-0", "namespace": "countersign", "uid": "0", "labels": template["metadata"]["labels"]},
+        }  # fmt: skip
+
     def become_ready(self, image):
         with self.changes:
             self.ready.add(image)
@@ -106,8 +128,27 @@ class Requests(http.server.BaseHTTPRequestHandler):
     def refuse(self, status, reason):
         self.answer({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": reason, "code": status}, status)
 
+    def allowed(self, verb):
+        """Refuses what the Role does not allow. What there is at all everybody may read."""
+        path, _, query = self.path.partition("?")
+        asked = re.fullmatch(r"/apis?(?:/([a-z]+))?/v1/namespaces/countersign/([a-z]+)(?:/([\w-]+))?(/exec)?", path)
+        if asked is None:
+            return True
+        group, resource, name, below = asked.groups()
+        if verb == "get" and name is None:
+            verb = "watch" if "watch=" in query else "list"
+        if self.server.allows(verb, resource + (below or ""), name, group or ""):
+            return True
+        self.refuse(403, "Forbidden")
+        return False
+
     def do_GET(self):
         path, _, query = self.path.partition("?")
+        if not self.allowed("get"):
+            return
+        if path == HOST and self.server.patches and self.server.unread:
+            self.server.unread -= 1
+            return self.refuse(403, "Forbidden")
         kinds = {"/apis/apps/v1": ("statefulsets", "StatefulSet"), "/apis/batch/v1": ("cronjobs", "CronJob")}
         if path in kinds:
             name, kind = kinds[path]
@@ -116,40 +157,32 @@ class Requests(http.server.BaseHTTPRequestHandler):
         elif path == "/api":
             self.answer({"kind": "APIVersions", "versions": ["v1"]})
         elif path == "/api/v1":
-            self.answer({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "v1", "resources": []})
+            pods = {"name": "pods", "singularName": "pod", "namespaced": True, "kind": "Pod", "verbs": ["list"]}
+            self.answer({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "v1", "resources": [pods]})
         elif path == "/apis":
             versions = [{"groupVersion": f"{group}/v1", "version": "v1"} for group in ("apps", "batch")]
             groups = [{"name": at["groupVersion"].split("/")[0], "versions": [at], "preferredVersion": at} for at in versions]
             self.answer({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
         elif path in self.server.objects:
             self.answer(self.server.shown(path))
-        elif f"{path}/countersign" in self.server.objects and "watch=" in query:
-            self.watch(f"{path}/countersign")
-        elif f"{path}/countersign" in self.server.objects:
-            items = [self.server.shown(f"{path}/countersign")]
-            self.answer({"kind": "StatefulSetList", "apiVersion": "apps/v1", "metadata": {"resourceVersion": "1"}, "items": items})
+        elif path == PODS:
+            self.answer({"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": [self.server.pod()]})
         else:
             self.refuse(404, "NotFound")
 
-    def watch(self, path):
-        """Tells each change until whoever listens has heard enough."""
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("connection", "close")
-        self.end_headers()
-        self.close_connection = True
-        try:
-            while True:
-                with self.server.changes:
-                    self.wfile.write(json.dumps({"type": "MODIFIED", "object": self.server.shown(path)}).encode() + b"\n")
-                    self.wfile.flush()
-                    self.server.changes.wait(0.2)
-        except OSError:
-            pass
+    def do_POST(self):
+        """Notes what is to run in the pod, and runs nothing."""
+        path, _, query = self.path.partition("?")
+        if self.allowed("create"):
+            assert path == f"{PODS}/countersign-0/exec", path
+            self.server.commands.append(urllib.parse.parse_qs(query)["command"])
+            self.refuse(500, "InternalError")
 
     def do_PATCH(self):
         path = self.path.partition("?")[0]
         patch = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if not self.allowed("patch"):
+            return
         if path in self.server.refused:
             return self.refuse(403, "Forbidden")
         assert "merge-patch" in self.headers["content-type"], self.headers["content-type"]
@@ -180,9 +213,9 @@ class Story:
         self.environment = os.environ | {"KUBECONFIG": str(config), "HOME": str(folder), "READY_S": "60"}
         self.environment.pop("GITHUB_STEP_SUMMARY", None)
 
-    def start(self, *words, **changed):
+    def start(self, *words, script="deploy/host.sh", **changed):
         return subprocess.Popen(
-            ["deploy/host.sh", *words], cwd=ROOT, env=self.environment | changed, text=True,
+            [script, *words], cwd=ROOT, env=self.environment | changed, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
@@ -307,6 +340,49 @@ def job_refused(story, _):
     story.holds(B, JOB_B)
 
 
+def unread_for_a_while(story, _):
+    """A cluster that does not say how the host stands, and then does: what it says last counts, be it the one or the other."""
+    story.cluster.ready.add(B)
+    story.cluster.unread = 3
+    assert "unread: " in story.run(0, B, JOB_B, **SOON)
+    story.holds(B, JOB_B)
+    story.cluster.unread = 3
+    story.run(1, C, JOB_B, **SOON)
+    story.holds(B, JOB_B)
+
+
+def unread(story, _):
+    """Where the cluster does not say that the new host is not ready it may well be: it stays, and the next run goes on."""
+    story.cluster.unread = 1000
+    said = story.run(1, B, JOB_B, **SOON)
+    assert "Nothing is taken back" in said, said
+    story.holds(B, None, f"{B} {A}")
+    story.cluster.unread = 0
+    story.cluster.become_ready(B)
+    story.run(0, B, JOB_B)
+    story.holds(B, JOB_B)
+
+
+def unread_and_not_ready(story, _):
+    """The run after it takes the image back."""
+    story.cluster.unread = 1000
+    story.run(1, B, JOB_B, **SOON)
+    story.cluster.unread = 0
+    story.run(1, B, JOB_B, **SOON)
+    story.holds(A, None)
+
+
+def rights(story, _):
+    """host.sh and rollback.sh use each right that the Role gives; that they need no other the other stories see."""
+    story.cluster.ready.add(B)
+    story.run(0, B, JOB_B)
+    said = story.run(1, "kubernetes", "credit-risk", script="deploy/rollback.sh", COUNTERSIGN_TOKEN="a-token")
+    command = ["countersign", "rollback", "credit-risk", "--token-file", "-"]
+    assert story.cluster.commands == [command], f"{story.cluster.commands}: {said}"
+    given = {(verb, resource) for rule in story.cluster.rules for resource in rule["resources"] for verb in rule["verbs"]}
+    assert not given - story.cluster.used, f"the Role gives what nobody uses: {given - story.cluster.used}"
+
+
 def no_digest(story, _):
     for words in ([], ["countersign:0.2.0"], [B, "countersign-job:0.2.0"], [B, "namespace"], [B, JOB_B, "more"]):
         story.run(2, *words)
@@ -319,7 +395,8 @@ def main():
     manifests = {document["kind"]: document for document in yaml.safe_load_all(pathlib.Path(built).read_text())}
     stories = [
         new_images, not_ready, same_image, cut_off_and_ready, cut_off_and_not_ready, cut_off_and_another, cut_off_and_applied,
-        cut_off_and_back, others_meanwhile, job_refused, no_digest,
+        cut_off_and_back, others_meanwhile, job_refused, unread_for_a_while, unread,
+        unread_and_not_ready, rights, no_digest,
     ]  # fmt: skip
 
     def told(story):
@@ -327,7 +404,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             try:
                 story(Story(manifests, pathlib.Path(folder)), pathlib.Path(folder))
-            except AssertionError as error:
+            except (AssertionError, subprocess.TimeoutExpired) as error:
                 return f"{story.__name__}: {error}"
 
     # They wait more than they work.
