@@ -49,13 +49,6 @@ else
     echo 'skipped docker compose is not there; what compose.yaml names is looked for below'
 fi
 
-scripts=(deploy/*.sh deploy/kubernetes/base/round.sh)
-if command -v shellcheck >/dev/null; then
-    check "shellcheck: ${#scripts[@]} scripts" shellcheck --external-sources --severity warning "${scripts[@]}"
-else
-    for script in "${scripts[@]}"; do check "$script, by its shell" bash -n "$script"; done
-fi
-
 if command -v kubectl >/dev/null; then
     mkdir "$work/built" "$work/overlays"
     build() { kubectl kustomize "$1" >"$work/built/$(basename "$1").yaml"; }
