@@ -1,10 +1,12 @@
 """What deploy/check.sh asks of the files that no program of their own judges.
 
 check.py manifests COUNTERSIGN BUILT..    manifests as kustomize built them, and compose.yaml beside them
+check.py archive FOLDER                   what an archive of a release has, unpacked
 check.py watch SCRAPE                     alerts and dashboard, against what a host has shown at /metrics
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -236,6 +238,26 @@ def manifests(countersign, builds):
     )
 
 
+# A release ------------------------------------------------------------------------------------------------------------------------
+
+
+def archive(folder):
+    """Sees that an archive has what its documents lead to, and what its compose.yaml takes from beside it."""
+    os.chdir(folder)
+    before, count = len(faults), 0
+    for page in Path().rglob("*.md"):
+        prose = re.sub(r"^ *```.*?^ *```|`[^`\n]*`", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        for link in re.findall(r"\]\(([^)\s#]+)", prose):
+            if not urlsplit(link).scheme:
+                count += 1
+                if not (page.parent / link).exists():
+                    fault(f"the archive has no {link}, to which {page} leads")
+    if count == 0:
+        fault("the archive has no documents")
+    passed(f"the archive has whatever its documents lead to: {count} links", before)
+    compose()
+
+
 # Prometheus and Grafana ---------------------------------------------------------------------------------------------------------------
 
 
@@ -337,6 +359,8 @@ def watch(scrape):
 match sys.argv[1:]:
     case ["manifests", countersign, *builds]:
         manifests(countersign, builds)
+    case ["archive", folder]:
+        archive(folder)
     case ["watch", scrape]:
         watch(scrape)
     case _:

@@ -71,6 +71,20 @@ else
     skip 'kubectl is not there: no manifest was checked'
 fi
 
+# Packed as for a release, of programs that are none.
+pack() {
+    mkdir "$work/programs" "$work/released"
+    printf '#!/bin/sh\n' | tee "$work/programs/countersign" >"$work/programs/feature-job"
+    chmod +x "$work"/programs/*
+    deploy/release.sh --pack "$work/released" "$work/programs"
+    tar --extract --gzip --directory "$work/released" --strip-components 1 --file "$work"/released/*.tar.gz
+    "$work/released/bin/countersign" && "$work/released/bin/feature-job"
+    # On others' machines whoever reads it is not its owner.
+    ! tar --list --verbose --file "$work"/released/*.tar.gz | grep --invert-match '^[d-]rw.r-.r-. '
+}
+check 'an archive as of a release: packed, with both programs' pack
+"$python" deploy/check.py archive "$work/released" || failed=1
+
 check 'limits.toml, by countersign' "$binaries/countersign" config --config deploy/kubernetes/base/limits.toml
 for policy in deploy/kubernetes/base/trust.toml deploy/kubernetes/overlays/*/trust.toml; do
     check "$policy, by countersign" "$binaries/countersign" keys list --trust "$policy"
