@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read as _, Take};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -48,6 +48,8 @@ impl PredictionsArgs {
         let files = prediction::files(&self.log).context("cannot read the logs")?;
         let inputs: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
         atomic::ready(&self.out, &inputs)?;
+        // What a running host adds from here on is for the next time.
+        let files = files.into_iter().map(LogFile::look).collect::<anyhow::Result<Vec<_>>>()?;
         // The columns are known when all of it was read; so it is read twice, and never held whole.
         let mut found = BTreeSet::new();
         each(&files, |prediction| {
@@ -61,12 +63,34 @@ impl PredictionsArgs {
     }
 }
 
+/// A file of a log as it was at the beginning.
+struct LogFile {
+    path: PathBuf,
+    bytes: u64,
+}
+
+impl LogFile {
+    fn look(path: PathBuf) -> anyhow::Result<Self> {
+        let bytes = path.metadata().with_context(|| format!("cannot read {}", path.display()))?.len();
+        Ok(Self { path, bytes })
+    }
+
+    fn open(&self) -> anyhow::Result<BufReader<Take<File>>> {
+        let file = File::open(&self.path).with_context(|| {
+            let path = self.path.display();
+            format!("cannot read {path}, which was there a moment ago: if a host has removed it for newer ones, run this again")
+        })?;
+        Ok(BufReader::new(file.take(self.bytes)))
+    }
+}
+
 /// Reads every prediction of the logs, in order; gives how many lines were cut off.
-fn each(files: &[PathBuf], mut take: impl FnMut(LoggedPrediction) -> anyhow::Result<()>) -> anyhow::Result<u64> {
+fn each(files: &[LogFile], mut take: impl FnMut(LoggedPrediction) -> anyhow::Result<()>) -> anyhow::Result<u64> {
     let mut torn = 0;
-    for path in files {
+    for log in files {
+        let path = &log.path;
         let said = || format!("cannot read {}", path.display());
-        let mut file = BufReader::new(File::open(path).with_context(said)?);
+        let mut file = log.open()?;
         let (mut buffer, mut number) = (Vec::new(), 0_u64);
         while let Some(line) = prediction::next_line(&mut file, &mut buffer).with_context(said)? {
             number += 1;
@@ -81,7 +105,7 @@ fn each(files: &[PathBuf], mut take: impl FnMut(LoggedPrediction) -> anyhow::Res
 }
 
 /// Gives how many predictions were written, and how many lines were cut off.
-fn write(out: &Path, files: &[PathBuf], names: &[String]) -> anyhow::Result<(u64, u64)> {
+fn write(out: &Path, files: &[LogFile], names: &[String]) -> anyhow::Result<(u64, u64)> {
     atomic::write(out, |file| {
         let schema = frame(&[], names)?.schema().clone();
         let mut writer = ParquetWriter::new(file).with_compression(ParquetCompression::Zstd(None)).batched(&schema)?;
@@ -96,7 +120,9 @@ fn write(out: &Path, files: &[PathBuf], names: &[String]) -> anyhow::Result<(u64
             Ok(())
         })?;
         // A file without rows has its columns all the same.
-        writer.write_batch(&frame(&group, names)?)?;
+        if !group.is_empty() || count == 0 {
+            writer.write_batch(&frame(&group, names)?)?;
+        }
         writer.finish()?;
         Ok((count, torn))
     })
@@ -144,4 +170,37 @@ fn names(found: BTreeSet<String>) -> Vec<String> {
         FeatureView::credit_risk().features.iter().map(|feature| feature.name.to_string()).collect();
     let others: Vec<String> = found.into_iter().filter(|name| !known.contains(name)).collect();
     [known, others].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = concat!(
+        r#"{"time":"2026-01-02T03:04:05.000006Z","request_id":"a","user_id":7,"event_time":"2020-12-30","as_of":"2021-12-27","#,
+        r#""features":{"age":30},"probability":0.5,"decision":"approve","threshold":0.6,"model":{"name":"credit-risk","version":1,"#,
+        r#""digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000","role":"live"}}"#,
+        "\n"
+    );
+
+    #[test]
+    fn what_a_host_adds_or_removes_meanwhile_does_not_come_between_two_readings() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("predictions-000001.ndjson");
+        std::fs::write(&path, LINE).expect("a file");
+        let log = [LogFile::look(path.clone()).expect("it is there")];
+        std::fs::write(&path, LINE.repeat(3)).expect("a file that grows");
+        let mut read = 0;
+        let count = |read: &mut u32| {
+            each(&log, |_| {
+                *read += 1;
+                Ok(())
+            })
+        };
+        assert_eq!(count(&mut read).expect("whole lines"), 0);
+        assert_eq!(read, 1, "the line that was there at the beginning");
+        std::fs::remove_file(&path).expect("the file");
+        let error = count(&mut read).expect_err("it is gone");
+        assert!(error.to_string().contains("run this again"), "{error}");
+    }
 }
