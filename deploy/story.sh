@@ -69,7 +69,7 @@ model_says() {
     fail "the host never says $1: $said"
 }
 file_digest() { printf 'sha256:%s' "$(sha256sum "$1" | cut -d ' ' -f 1)"; }
-train() { deploy/train.sh --registry "$registry" --key "$work/job.pem" --recipe extra-trees "$@"; }
+train() { GITHUB_STEP_SUMMARY=$work/summary deploy/train.sh --registry "$registry" --key "$work/job.pem" --recipe extra-trees "$@"; }
 ada=$work/ada.pem
 approve() { APPROVER_KEY=$(cat "$ada") deploy/approve.sh "$1" "$2" "$registry" Ada 'the figures hold' "${@:3}"; }
 digest_of() { GITHUB_OUTPUT=$work/outputs deploy/review.sh "$1" "$registry" >/dev/null && sed -n 's/^digest=//p' "$work/outputs" | tail -1; }
@@ -91,6 +91,10 @@ cut -d , -f 1-4 "$work/loans-1.csv" >"$work/broken.csv"
 ends_with 3 train --loans "$work/broken.csv" --as-of 2022-03-01 --out "$work/broken"
 [ ! -e "$work/broken/features.parquet" ] || fail 'refused loans left features behind'
 told 'loans that are no loans: refused, with a report'
+# What a verb said is in a block of its own, closed also where it failed; around them are headings, and a sentence on how it ended.
+outside=$(awk '/^```/ { inside = !inside; next } !inside && NF && !/^(## (Loans|Training)|Every gate|A gate|Nothing was due)/; END { if (inside) print "an open block" }' \
+    "$work/summary")
+[ -z "$outside" ] && grep --quiet '^```text$' "$work/summary" || fail "the summary is no page: $outside"
 
 feature-job sample --users 7000 --seed 8 --out "$work/loans-2.csv" >/dev/null
 ends_with 4 deploy/train.sh --registry "$registry" --key "$work/job.pem" --recipe baseline --loans "$work/loans-2.csv" --as-of 2022-02-27 --out "$work/bad"

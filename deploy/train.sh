@@ -25,7 +25,16 @@ while [ $# -gt 0 ]; do
 done
 [ ${#loans[@]} -gt 0 ] && [ -n "$as_of" ] && [ -n "$registry" ] && [ -n "$key" ] && [ -n "$out" ] || usage 2 >&2
 
-summary() { tee -a "${GITHUB_STEP_SUMMARY:-/dev/null}"; }
+page=${GITHUB_STEP_SUMMARY:-/dev/null}
+summary() { tee -a "$page"; }
+# Runs a verb, whose lines stand on the page as they are: outside of a block they would run into one.
+shown() {
+    local code=0
+    printf '\n```text\n' >>"$page"
+    "$@" 2>&1 | summary || code=$?
+    printf '```\n\n' >>"$page"
+    return $code
+}
 mkdir -p "$out/modules/candidates"
 # The job sees the approved versions and the policy, and writes to neither.
 ln -sfn "$(realpath "$registry")/approved" "$out/modules/approved"
@@ -39,13 +48,13 @@ for earlier in "$registry/candidates/$model"-*.wasm; do
 done
 
 echo "## Loans as of $as_of" | summary
-feature-job validate --input "${loans[@]}" --as-of "$as_of" --out "$out/quality" 2>&1 | summary
-feature-job features --input "${loans[@]}" --as-of "$as_of" --out "$out/features.parquet" 2>&1 | summary
+shown feature-job validate --input "${loans[@]}" --as-of "$as_of" --out "$out/quality"
+shown feature-job features --input "${loans[@]}" --as-of "$as_of" --out "$out/features.parquet"
 
 echo "## Training of $model by $recipe" | summary
 code=0
-feature-job retrain $due --features "$out/features.parquet" --recipe "$recipe" --model "$model" --key "$key" \
-    --out "$out/modules/candidates" 2>&1 | summary || code=$?
+shown feature-job retrain $due --features "$out/features.parquet" --recipe "$recipe" --model "$model" --key "$key" \
+    --out "$out/modules/candidates" || code=$?
 case $code in
     0) echo 'Every gate was passed: the candidate may be put before an approver.' | summary ;;
     4) echo 'A gate was missed: this goes no further. The report says which, and why it matters.' | summary ;;
