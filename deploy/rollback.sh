@@ -3,7 +3,8 @@
 #
 #   deploy/rollback.sh WHERE MODEL [VERSION]
 #
-#   WHERE   http://.. or https://..   the host's address for orders, where this machine reaches it
+#   WHERE   http://.. or https://..   the host's address for orders, where this machine reaches it; CURL_CA_BUNDLE names the file with the
+#                                     authority's certificate, where that is one of your own
 #           kubernetes[/NAMESPACE]    in the host's own pod, by `kubectl exec`, since its network lets in nobody from outside; KUBECONFIG says
 #                                     where, and the namespace is `countersign` unless another is named
 #           aws                       by a task beside the host, for the same reason (deploy/aws/run.sh); COUNTERSIGN_AWS says where
@@ -24,7 +25,7 @@ export -n COUNTERSIGN_TOKEN
 
 case $where in
     http://* | https://*)
-        curl --silent --show-error --fail-with-body --max-time 10 --request POST --header @<(printf 'authorization: Bearer %s\n' "$COUNTERSIGN_TOKEN") \
+        curl --silent --show-error --fail-with-body --max-time 30 --request POST --header @<(printf 'authorization: Bearer %s\n' "$COUNTERSIGN_TOKEN") \
             --header 'content-type: application/json' --data "$body" "${where%/}/v1/models/$model/rollback"
         echo
         ;;
