@@ -309,7 +309,7 @@ def story(house):
         return answer["model"]["version"] if status == 200 else (status, answer)
 
     deliver(0)
-    _, said = house.round(PUBLISH="no", HOST="unused")
+    first, said = house.round(PUBLISH="no", HOST="unused")
     listed = house.aws("s3", "ls", "--recursive", modules), house.aws("s3", "ls", "--recursive", data)
     if (
         "credit-risk-1.wasm" not in listed[0]
@@ -318,6 +318,31 @@ def story(house):
     ):
         house.fail(f"the first round left {listed}: {said}")
     told("the first round: a candidate, features and the report on the loans in their buckets")
+
+    # Cut off between the two, it leaves the module, which versions count on from; and what has taken a name keeps it.
+    report, module = (f"{modules}/candidates/credit-risk-1.{kind}" for kind in ("report.html", "wasm"))
+
+    def refused(why):
+        if first.start("upload").wait(300) == 0:
+            house.fail(f"{why}: {first.log('upload')}")
+
+    house.aws("s3", "rm", report)
+    refused("another round has taken this name")
+    if "report" in house.aws("s3", "ls", f"{modules}/candidates/"):
+        house.fail("a report was put beside a module that was there before")
+    house.aws("s3", "rm", module)
+    first.run("upload")
+    # The same report may be there.
+    house.aws("s3", "rm", module)
+    first.run("upload")
+    (house.work / "other.html").write_text("another")
+    house.aws("s3", "cp", "other.html", report)
+    house.aws("s3", "rm", module)
+    refused("another report was there")
+    house.aws("s3", "rm", report)
+    house.aws("s3", "rm", module)
+    first.run("upload")
+    told("an upload again: the module before its report, and nothing takes another's place")
 
     approve(1)
     ledger = house.work / "ledger"

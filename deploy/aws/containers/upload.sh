@@ -8,11 +8,17 @@ for file in features.parquet.manifest.json features.parquet; do
     if [ -s "$file" ]; then aws s3 cp --only-show-errors "$file" "$FEATURES/$file"; fi
 done
 
-# The report before the module that names it. No name is used twice: where another round was quicker, this one fails.
+# The module before its report: whoever has the name has the report's as well. Versions count on from modules, so that a round which is cut off in
+# between is in no later one's way. No name is used twice: where another round was quicker, this one fails.
 cd /modules/candidates
-for file in *.html *.wasm; do
-    if [ -f "$file" ] && ! grep -qxF "$file" /modules/known; then
-        aws s3api put-object --bucket "${MODULES#s3://}" --key "candidates/$file" --body "$file" --if-none-match '*' >/dev/null
-        echo "a new candidate: $MODULES/candidates/$file"
+put() { aws s3api put-object --bucket "${MODULES#s3://}" --key "candidates/$1" --body "$1" --if-none-match '*' >/dev/null; }
+there() { aws s3 cp --only-show-errors "$MODULES/candidates/$1" - | sha256sum; }
+for module in *.wasm; do
+    if [ -f "$module" ] && ! grep -qxF "$module" /modules/known; then
+        put "$module"
+        report=${module%.wasm}.report.html
+        # The same report may lie there, from a round that got no further.
+        [ ! -f "$report" ] || put "$report" || [ "$(there "$report")" = "$(sha256sum <"$report")" ]
+        echo "a new candidate: $MODULES/candidates/$module"
     fi
 done
