@@ -41,20 +41,18 @@ trap 'rm -f "$errors"' EXIT
 # Reads how the host stands: ready, waiting, or unread with the reason in `why`. The rule is that of `kubectl rollout status`, which is not
 # asked: it ends alike where a host is not ready, and where its own watch breaks off or is not allowed.
 look() {
-    local found generation observed wanted count current update
+    local found generation observed wanted count
     stands=unread why=''
-    if found=$(cluster get statefulset/countersign --request-timeout=10s --output "jsonpath={.metadata.generation}|{.status.observedGeneration}|\
+    if ! found=$(cluster get statefulset/countersign --request-timeout=10s --output "jsonpath={.metadata.generation}|{.status.observedGeneration}|\
 {.spec.replicas}|{.status.readyReplicas}|{.status.currentRevision}|{.status.updateRevision}" 2>"$errors"); then
-        IFS='|' read -r generation observed wanted count current update <<<"$found"
-        # A status without a count is one of no ready pod.
-        if [ "${observed:-0}" -ge "$generation" ] && [ "${count:-0}" -ge "$wanted" ] && [ "$current" = "$update" ]; then
-            stands=ready
-        else
-            stands=waiting
-        fi
-    else
         why=$(tail -n 1 "$errors")
+        return
     fi
+    # A status without a count is one of no ready pod.
+    [[ $found =~ ^([0-9]+)\|([0-9]*)\|([0-9]+)\|([0-9]*)\|(.*)\|(.+)$ ]] || { why="\`$found\` is no status"; return 0; }
+    read -r generation observed wanted count <<<"${BASH_REMATCH[1]} ${BASH_REMATCH[2]:-0} ${BASH_REMATCH[3]} ${BASH_REMATCH[4]:-0}"
+    stands=waiting
+    if [ "$observed" -ge "$generation" ] && [ "$count" -ge "$wanted" ] && [ "${BASH_REMATCH[5]}" = "${BASH_REMATCH[6]}" ]; then stands=ready; fi
 }
 # Waits until the host is ready or has had its time, and leaves in `stands` what was read last. A cluster that gives no answer just then is
 # asked for some seconds more: a moment without one leaves no image that is not ready in its place.

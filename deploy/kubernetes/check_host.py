@@ -54,8 +54,8 @@ class Cluster(http.server.ThreadingHTTPServer):
         self.objects = {HOST: manifests["StatefulSet"], JOB: manifests["CronJob"]}
         self.rules = manifests["Role"]["rules"]
         self.ready, self.refused, self.patches, self.changes = set(ready), set(), 0, threading.Condition()
-        # What of the Role was used, as (verb, resource); how many times the StatefulSet cannot be read; what was to run in the pod.
-        self.used, self.unread, self.commands = set(), 0, []
+        # What of the Role was used, as (verb, resource); how many times the StatefulSet cannot be read with an image; what was to run in the pod.
+        self.used, self.unread, self.commands = set(), {}, []
         self.set_host(image)
         super().__init__(("127.0.0.1", 0), Requests)
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -146,9 +146,10 @@ class Requests(http.server.BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         if not self.allowed("get"):
             return
-        if path == HOST and self.server.patches and self.server.unread:
-            self.server.unread -= 1
-            return self.refuse(403, "Forbidden")
+        if path == HOST and (times := self.server.unread.get(self.server.host()["image"])):
+            self.server.unread[self.server.host()["image"]] = times - 1
+            # By turns it is not allowed, and there without a status.
+            return self.refuse(403, "Forbidden") if times % 2 else self.answer(self.server.objects[HOST] | {"status": {}})
         kinds = {"/apis/apps/v1": ("statefulsets", "StatefulSet"), "/apis/batch/v1": ("cronjobs", "CronJob")}
         if path in kinds:
             name, kind = kinds[path]
@@ -343,21 +344,21 @@ def job_refused(story, _):
 def unread_for_a_while(story, _):
     """A cluster that does not say how the host stands, and then does: what it says last counts, be it the one or the other."""
     story.cluster.ready.add(B)
-    story.cluster.unread = 3
-    assert "unread: " in story.run(0, B, JOB_B, **SOON)
+    story.cluster.unread = {B: 4, C: 4}
+    said = story.run(0, B, JOB_B, **SOON)
+    assert "unread: Error" in said and "is no status" in said, said
     story.holds(B, JOB_B)
-    story.cluster.unread = 3
-    story.run(1, C, JOB_B, **SOON)
+    assert "comes back" in story.run(1, C, JOB_B, **SOON)
     story.holds(B, JOB_B)
 
 
 def unread(story, _):
     """Where the cluster does not say that the new host is not ready it may well be: it stays, and the next run goes on."""
-    story.cluster.unread = 1000
+    story.cluster.unread = {B: 1000}
     said = story.run(1, B, JOB_B, **SOON)
     assert "Nothing is taken back" in said, said
     story.holds(B, None, f"{B} {A}")
-    story.cluster.unread = 0
+    story.cluster.unread = {}
     story.cluster.become_ready(B)
     story.run(0, B, JOB_B)
     story.holds(B, JOB_B)
@@ -365,9 +366,9 @@ def unread(story, _):
 
 def unread_and_not_ready(story, _):
     """The run after it takes the image back."""
-    story.cluster.unread = 1000
+    story.cluster.unread = {B: 1000}
     story.run(1, B, JOB_B, **SOON)
-    story.cluster.unread = 0
+    story.cluster.unread = {}
     story.run(1, B, JOB_B, **SOON)
     story.holds(A, None)
 
