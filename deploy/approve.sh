@@ -26,6 +26,8 @@ mkdir "$work/approved"
 (umask 077 && printf '%s\n' "$APPROVER_KEY" >"$work/key.pem")
 unset APPROVER_KEY
 cp "${TRUST:-$registry/trust.toml}" "$work/trust.toml"
+# Whoever turned it down may have done so since the review.
+"$here/registry.sh" get-rejection "$candidate" "$registry"
 countersign approve "$candidate" --yes --expect-digest "$digest" --key "$work/key.pem" --by "$by" --reason "$reason" \
     ${override:+--override "$override"} --modules "$work"
 rm "$work/key.pem"

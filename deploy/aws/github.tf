@@ -12,6 +12,8 @@ locals {
   github_roles = { for role, environments in var.github_environments : role => environments if length(environments) > 0 }
   # Who makes candidates and features.
   jobs = concat([aws_iam_role.task["job"].arn], [for role, one in aws_iam_role.github : one.arn if role == "train"])
+  # Who says what of a candidate may serve, and what may not.
+  approvers = concat([aws_iam_role.github["approve"].arn], aws_iam_role.approver[*].arn)
 }
 
 data "aws_iam_policy_document" "github_assume" {
@@ -120,6 +122,13 @@ data "aws_iam_policy_document" "deploy" {
     sid       = "Watch"
     actions   = ["ecs:DescribeTasks"]
     resources = ["arn:aws:ecs:${var.region}:${var.account_id}:task/${aws_ecs_cluster.main.name}/*"]
+  }
+
+  # Why the host refused an order. Not what a round says, which may be of people.
+  statement {
+    sid       = "Refusals"
+    actions   = ["logs:GetLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.main["order"].arn}:log-stream:*"]
   }
 }
 

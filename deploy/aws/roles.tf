@@ -311,7 +311,7 @@ data "aws_iam_policy_document" "approve" {
   statement {
     sid       = "Approve"
     actions   = ["s3:PutObject"]
-    resources = ["${local.bucket_arns.modules}/approved/*"]
+    resources = ["${local.bucket_arns.modules}/approved/*", "${local.bucket_arns.modules}/candidates/*.rejected.json"]
   }
 
   statement {

@@ -128,8 +128,9 @@ resource "aws_s3_bucket_lifecycle_configuration" "main" {
 locals {
   writers = {
     modules = [
-      { keys = ["candidates/*"], by = local.jobs },
-      { keys = ["approved/*"], by = concat([aws_iam_role.github["approve"].arn], aws_iam_role.approver[*].arn) },
+      { keys = ["candidates/*"], by = concat(local.jobs, local.approvers) },
+      { keys = ["candidates/*.wasm", "candidates/*.html"], by = local.jobs },
+      { keys = ["candidates/*.rejected.json", "approved/*"], by = local.approvers },
     ]
     policy      = [{ keys = ["*"], by = var.operator_principals }]
     data        = [{ keys = ["features/*"], by = local.jobs }]
