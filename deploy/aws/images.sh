@@ -20,7 +20,9 @@ for pair in "$@"; do
 done
 for pair in "$@"; do
     repository=$(of --arg name "${pair%%=*}" '.repositories[$name]') image=${pair#*=}
-    registry=${repository%%/*} digest=${image##*@}
+    registry=${repository%%/*} digest=${image##*@} image=${image%@*}
+    # The digest says which image it is, and skopeo takes no tag beside one.
+    [[ ${image##*/} != *:* ]] || image=${image%:*}
     # A digest that is not there is an answer; whatever else went wrong is an error.
     if said=$(aws ecr describe-images --repository-name "${repository#*/}" --image-ids "imageDigest=$digest" 2>&1); then
         echo "images: $repository@$digest is there"
@@ -29,6 +31,6 @@ for pair in "$@"; do
     grep --quiet ImageNotFoundException <<<"$said" || { echo "$said" >&2; exit 1; }
     aws ecr get-login-password | skopeo login --username AWS --password-stdin "$registry" >/dev/null
     # `--all`, since a digest may be that of a list of images, one for each architecture.
-    skopeo copy --quiet --all --preserve-digests "docker://$image" "docker://$repository@$digest"
+    skopeo copy --quiet --all --preserve-digests "docker://$image@$digest" "docker://$repository@$digest"
     echo "images: $repository@$digest"
 done
