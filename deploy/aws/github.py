@@ -20,6 +20,8 @@ class GitHub:
         """`environment` is what every step sees beside its own, and `role_of` says whether a role lets an environment in."""
         self.work, self.environment, self.role_of = work, environment, role_of
         self.variables, self.secrets, self.artifacts, self.runs = {}, {}, {}, 0
+        # What happens while a run waits: it is called with the run and the name of each job that has ended.
+        self.meanwhile = lambda _run, _job: None
         self.attested = work / "attested"
         self.attested.touch()
 
@@ -51,6 +53,7 @@ class Run:
                 self.results[name] = "skipped"
                 continue
             self.results[name] = Job(self, name, job).go()
+            github.meanwhile(self, name)
 
     @property
     def passed(self):
@@ -113,6 +116,7 @@ class Job:
         (self.folder / "deploy").symlink_to(TOP / "deploy")
         self.temporary = self.folder.with_name(self.folder.name + "-temporary")
         self.temporary.mkdir()
+        (self.temporary / "path").touch()
         for place, step in enumerate(self.job["steps"]):
             if not self.holds(step.get("if", "success()")):
                 continue
@@ -132,7 +136,10 @@ class Job:
             "GITHUB_OUTPUT": str(outputs),
             "GITHUB_STEP_SUMMARY": str(self.temporary / "summary"),
             "GITHUB_PATH": str(self.temporary / "path"),
+            "GITHUB_SERVER_URL": "https://github.com",
             "GITHUB_REPOSITORY": self.of("github.repository"),
+            # What steps before have put before the rest.
+            "PATH": ":".join([*(self.temporary / "path").read_text().split()[::-1], self.run.github.environment["PATH"]]),
             "GITHUB_ACTOR": "ada",
             "RUNNER_TEMP": str(self.temporary),
             "HOME": str(self.temporary),
@@ -184,7 +191,7 @@ class Job:
             case "actions/attest-build-provenance":
                 with open(github.attested, "a") as lines:
                     for path in self.folder.glob(given["subject-path"]):
-                        lines.write(f"{hashlib.sha256(path.read_bytes()).hexdigest()} {self.run.name}.yml\n")
+                        lines.write(attestation(hashlib.sha256(path.read_bytes()).hexdigest(), self.run.name, "refs/heads/main", self.of("github.sha")))
             case _:
                 raise AssertionError(f"what does {name} do?")
         return {}
@@ -194,23 +201,52 @@ class Job:
         raise subprocess.CalledProcessError(1, why)
 
 
+def attestation(digest, workflow, ref, commit):
+    """Gives the line that says who built something: the workflow as a ref has it, and from which commit."""
+    return f"{digest} https://github.com/bank/countersign/.github/workflows/{workflow}.yml@{ref} {commit}\n"
+
+
 def stand_ins(folder, python):
-    """Puts programs of GitHub's machines in a folder: what builds does nothing, since everything is built, and what looks at attestations
-    looks at those of the runs here. None of them may be handed a secret as an argument, which the whole machine could read."""
+    """Puts programs of GitHub's machines in a folder: what builds takes what is built, from $BUILT, and what looks at attestations looks at those of
+    the runs here. None of them may be handed a secret as an argument, which the whole machine could read."""
     scripts = {
         "rustup": "",
-        "cargo": "",
+        "cargo": "import os\nos.makedirs('target')\nos.symlink(os.environ['BUILT'], 'target/release')\n",
         "docker": "import sys\nassert sys.argv[1] == 'login' and sys.stdin.read()\n",
+        # A tag beside a digest it refuses, as skopeo does.
+        "skopeo": """import json, os, re, sys
+verb, *rest = sys.argv[1:]
+assert verb == "login" or not any(re.search(r":[^/@]+@", one.removeprefix("docker://")) for one in rest), rest
+if verb == "login":
+    assert sys.stdin.read()
+elif verb == "inspect":
+    assert rest[:-1] == ["--no-tags", "--format", '{{index .Labels "org.opencontainers.image.revision"}}'], rest
+    print(json.load(open(os.environ["REVISIONS"])).get(rest[-1].split("@")[1], ""))
+else:
+    open(os.environ["COPIED"], "a").write(" ".join([verb, *rest]) + "\\n")
+""",
         # What takes seconds elsewhere is there at once here.
         "sleep": "import time\ntime.sleep(0.05)\n",
-        "gh": """import hashlib, os, sys
-verb, subject, rest = sys.argv[1:3], sys.argv[3], sys.argv[4:]
-assert verb == ["attestation", "verify"] and os.environ["GH_TOKEN"]
-workflow = rest[rest.index("--signer-workflow") + 1]
-assert workflow.startswith(rest[rest.index("--repo") + 1] + "/.github/workflows/")
-digest = subject.split("@sha256:")[1] if subject.startswith("oci://") else hashlib.sha256(open(subject, "rb").read()).hexdigest()
-lines = open(os.environ["ATTESTED"]).read().splitlines()
-sys.exit(0 if f"{digest} {os.path.basename(workflow)}" in lines else f"no attestation of {subject} by {workflow}")
+        "gh": """import argparse, hashlib, os, re, sys
+parser = argparse.ArgumentParser(allow_abbrev=False)
+for name in ("attestation", "verify", "subject"):
+    parser.add_argument(name)
+for name in ("repo", "signer-workflow", "cert-identity-regex", "source-ref", "source-digest"):
+    parser.add_argument(f"--{name}")
+parser.add_argument("--deny-self-hosted-runners", action="store_true")
+asked = parser.parse_args()
+assert (asked.attestation, asked.verify) == ("attestation", "verify") and os.environ["GH_TOKEN"]
+assert asked.repo == "bank/countersign" and asked.deny_self_hosted_runners
+if asked.signer_workflow:
+    asked.cert_identity_regex = "^https://github.com/" + re.escape(asked.signer_workflow) + "@"
+of_image = asked.subject.startswith("oci://")
+digest = asked.subject.split("@sha256:")[1] if of_image else hashlib.sha256(open(asked.subject, "rb").read()).hexdigest()
+for line in open(os.environ["ATTESTED"]):
+    subject, identity, commit = line.split()
+    held = (asked.source_ref or identity.split("@")[1], asked.source_digest or commit) == (identity.split("@")[1], commit)
+    if subject == digest and re.search(asked.cert_identity_regex, identity) and held:
+        sys.exit(0)
+sys.exit(f"no attestation of {asked.subject} by {asked.cert_identity_regex}")
 """,
     }
     for name, script in scripts.items():

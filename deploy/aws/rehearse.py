@@ -4,20 +4,23 @@ Kubernetes overlay `production` says. S3 and ECR are stood in for by moto, ECS a
 rehearse.py BINARIES [STATE]    STATE is what `terraform show -json` says after an apply; without it ECS is left out
 
 Two rounds of training before an approval make two versions; a candidate comes from a run or from the registry, by one approver or two, and not at
-all where its seal does not hold; a model is rolled back in its pod, by a task on AWS, and at an address; a release's images are put on ECS.
+all where its seal does not hold or somebody has turned it down; a model is rolled back in its pod, by a task on AWS, and at an address; a
+release's images are put on ECS.
 """
 
 import http.server
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import yaml
-from github import TOP, GitHub, stand_ins
+from github import TOP, GitHub, attestation, stand_ins
 from story import Task, tell, told, until
 
 MODEL = "credit-risk"
@@ -30,7 +33,7 @@ class Ecs(http.server.ThreadingHTTPServer):
 
     def __init__(self, house):
         super().__init__(("127.0.0.1", 0), Requests)
-        self.house, self.asked, self.stopped, self.changed = house, set(), {}, {}
+        self.house, self.asked, self.stopped, self.changed, self.status = house, set(), {}, {}, "STOPPED"
         self.installation = house.outputs["installation"]
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -73,9 +76,22 @@ class Ecs(http.server.ThreadingHTTPServer):
         # The name that the balancer has in its network is none here.
         ended = task.start(override["name"], HOST=f"https://127.0.0.1:{self.house.ports[1]}", **said).wait(60)
         arn = f"arn:aws:ecs:eu-central-1:123456789012:task/{len(self.stopped)}"
-        self.stopped[arn] = {"taskArn": arn, "lastStatus": "STOPPED", "stoppedReason": "Essential container in task exited",
+        self.log(name, override["name"], len(self.stopped), task.log(override["name"]))
+        self.stopped[arn] = {"taskArn": arn, "lastStatus": self.status, "stoppedReason": "Essential container in task exited",
                              "containers": [{"name": override["name"], "exitCode": ended}]}  # fmt: skip
         return {"tasks": [{"taskArn": arn}], "failures": []}
+
+    def log(self, task, container, number, said):
+        """Takes what a container said where its definition has it taken."""
+        [one] = [one for one in self.definition(f"{self.installation['family']}-{task}")["containerDefinitions"] if one["name"] == container]
+        options = one["logConfiguration"]["options"]
+        group = ("--log-group-name", options["awslogs-group"])
+        stream = (*group, "--log-stream-name", f"{options['awslogs-stream-prefix']}/{container}/{number}")
+        if options["awslogs-group"] not in self.house.aws("logs", "describe-log-groups"):
+            self.house.aws("logs", "create-log-group", *group)
+        self.house.aws("logs", "create-log-stream", *stream)
+        events = [{"timestamp": int(time.time() * 1000), "message": line} for line in said.splitlines()]
+        self.house.aws("logs", "put-log-events", *stream, "--log-events", json.dumps(events))
 
     def describe_tasks(self, asked):
         return {"tasks": [self.stopped[arn] for arn in asked["tasks"]]}
@@ -188,14 +204,14 @@ def rehearse(house):
     bin_.mkdir()
     stand_ins(bin_, python)
     (bin_ / "kubectl").write_text(f"#!{python}\n{KUBECTL}")
-    (bin_ / "skopeo").write_text(f"#!{python}\nimport os, sys\nif sys.argv[1] == 'login': assert sys.stdin.read()\n"
-                                 "else: open(os.environ['COPIED'], 'a').write(' '.join(sys.argv[1:]) + '\\n')\n")  # fmt: skip
-    for program in ("kubectl", "skopeo"):
-        (bin_ / program).chmod(0o755)
+    (bin_ / "kubectl").chmod(0o755)
     environment = house.environment | {
-        "PATH": f"{bin_}:{house.environment['PATH']}",
+        # Our own programs are there when a step has brought them.
+        "PATH": f"{bin_}:{house.environment['PATH'].removeprefix(f'{work}/bin:')}",
+        "BUILT": str(work / "bin"),
         "ATTESTED": str(work / "attested"),
         "COPIED": str(work / "copied"),
+        "REVISIONS": str(work / "revisions.json"),
         "POD": str(work / "pod.json"),
     }
     if ecs:
@@ -247,6 +263,7 @@ def rehearse(house):
         after = list(done.results).index(job) + 1
         if done.results[job] != "failure" or why not in done.said or any(one != "skipped" for one in list(done.results.values())[after:]):
             house.fail(f"{workflow} {inputs} should fail in {job} ({why}): {done.results}\n{done.said}")
+        return done
 
     def listed(folder):
         return set(house.aws("s3", "ls", f"{modules}/{folder}/").split()) & {f"{MODEL}-{version}.wasm" for version in range(1, 9)}
@@ -254,16 +271,45 @@ def rehearse(house):
     # Training, twice before anybody approves.
     house.call("feature-job", "sample", "--users", "3000", "--seed", "7", "--out", "loans.csv")
     house.aws("s3", "cp", "loans.csv", f"{data}/loans/loans.csv")
-    rounds = [passes("train", as_of="2021-12-27", recipe="logistic", always=True) for _ in range(2)]
+    stored = lambda: {one["Key"] for one in json.loads(house.aws("s3api", "list-objects-v2", "--bucket", house.bucket("data"))).get("Contents", [])}
+    rounds = [passes("train", as_of="2021-12-27", recipe="logistic", always=True)]
+    if any("features" in name for name in stored()):
+        house.fail("the features of a day that is past are those of a new host")
+    rounds.append(passes("train", recipe="logistic", always=True))
+    if not {"features/features.parquet", "features/features.parquet.manifest.json"} <= stored():
+        house.fail("no features were left")
     if listed("candidates") != {f"{MODEL}-1.wasm", f"{MODEL}-2.wasm"}:
         house.fail(f"two rounds left {listed('candidates')}\n{rounds[1].said}")
     for version, one in enumerate(rounds, 1):
         found = set(github.artifacts[one.number]["candidate"])
         if found != {f"{MODEL}-{version}.wasm", f"{MODEL}-{version}.report.html"}:
             house.fail(f"round {version} hands over {found}")
-    if not {"features.parquet", "features.parquet.manifest.json"} <= set(house.aws("s3", "ls", f"{data}/features/").split()):
-        house.fail("no features were left")
-    told("train, twice before an approval: two versions, in the registry and as artifacts")
+    told("train, twice before an approval: two versions, in the registry and as artifacts; features of today alone are for new hosts")
+
+    # The registry refuses what would take the place of something.
+    def registry(code, why, *words):
+        done = subprocess.run([TOP / "deploy/registry.sh", *words], env=house.environment, capture_output=True, text=True)
+        if done.returncode != code or why not in done.stderr:
+            house.fail(f"registry.sh {words} ended with {done.returncode}: {done.stdout}{done.stderr}")
+
+    desk = work / "desk"
+    desk.mkdir()
+    for name, content in github.artifacts[rounds[1].number]["candidate"].items():
+        (desk / name).write_bytes(content)
+    second = desk / f"{MODEL}-2.wasm"
+    registry(0, "", "put-candidate", second, modules)
+    report = desk / f"{MODEL}-2.report.html"
+    report.write_bytes(report.read_bytes() + b" ")
+    registry(1, "another report", "put-candidate", second, modules)
+    shutil.copy(second, desk / f"{MODEL}-1.wasm")
+    registry(1, "another candidate", "put-candidate", desk / f"{MODEL}-1.wasm", modules)
+    # Both were turned down at this desk; the first of them is another module than the one of that name.
+    for version in (1, 2):
+        house.call("countersign", "reject", desk / f"{MODEL}-{version}.wasm", "--by", "Ben", "--reason", "a rehearsal")
+    note = desk / f"{MODEL}-2.wasm.rejected.json"
+    registry(1, "is not about", "put-rejection", desk / f"{MODEL}-1.wasm.rejected.json", modules)
+    registry(1, "is no note", "put-rejection", second, modules)
+    told("registry.sh: no candidate, report or rejection in the place of another")
 
     # Approvals.
     reason = {"reason": "a rehearsal"}
@@ -273,6 +319,35 @@ def rehearse(house):
     passes("approve", run=rounds[0].number, **reason)
     goes_live(1)
     told("approve, of a run: version 1 is live")
+
+    def after_review(what):
+        """Has something happen once in a run, while it waits for an approver."""
+        def happens(run, job):
+            if job == "review":
+                github.meanwhile = lambda _run, _job: None
+                what(run)
+        github.meanwhile = happens
+
+    def other_program(run):
+        github.artifacts[run.number]["programs"]["countersign"] += b" "
+
+    after_review(other_program)
+    fails("approve", "did NOT match", "approve", run=rounds[1].number, **reason)
+    after_review(lambda _run: registry(0, "", "put-rejection", note, modules))
+    fails("approve", "was turned down by Ben: a rehearsal", "approve", run=rounds[1].number, **reason)
+    fails("review", "was turned down", "approve", run=rounds[1].number, **reason)
+    fails("review", "was turned down", "approve", candidate=f"{MODEL}-2", **reason)
+    registry(0, "", "put-rejection", note, modules)
+    note.write_bytes(note.read_bytes().replace(b"a rehearsal", b"another day"))
+    registry(1, "another's note", "put-rejection", note, modules)
+    house.aws("s3", "rm", f"{modules}/candidates/{note.name}")
+    told("approve, by another program than the reviewed one, or of what was turned down, also meanwhile: refused")
+
+    trusted(approvals_required=3)
+    fails("second-approval", "nothing is released", "approve", candidate=f"{MODEL}-2", **reason)
+    if "approved-twice" not in github.artifacts[str(github.runs)] or f"{MODEL}-2.wasm" in listed("approved"):
+        house.fail(f"for a third approver there is {github.artifacts[str(github.runs)].keys()}, and approved is {listed('approved')}")
+    told("approve, where three are asked for: fails after the second, and has the candidate for the third")
     trusted(approvals_required=2)
     done = passes("approve", candidate=f"{MODEL}-2", **reason)
     if done.results["second-approval"] != "success":
@@ -333,8 +408,26 @@ def on_aws(house, github, ecs, passes, fails, goes_live, token):
     goes_live(1)
     passes("deploy", what="rollback-model", version="2")
     goes_live(2)
-    fails("rollback-model", "order: 22", "deploy", what="rollback-model", version="77")
-    told("deploy, rollback-model on AWS: by a task beside the host, which has the token; what the host refuses fails")
+    refused = fails("rollback-model", "order: 22", "deploy", what="rollback-model", version="77")
+    if not re.search(r"^order \| .*77", refused.said, re.M):
+        house.fail(f"nobody says why the host refused it:\n{refused.said}")
+    told("deploy, rollback-model on AWS: by a task beside the host, which has the token; what the host refuses fails, and says why")
+
+    def order(code, why, *words, **more):
+        done = subprocess.run([TOP / "deploy/aws/run.sh", *words], env=github.environment | {"COUNTERSIGN_AWS": json.dumps(ecs.installation)} | more,
+                              capture_output=True, text=True)  # fmt: skip
+        if done.returncode != code or why not in done.stderr:
+            house.fail(f"run.sh {words} ended with {done.returncode}: {done.stdout}{done.stderr}")
+
+    for words in (("order", "request=GET /v1/models"), ("order", "REQUEST"), ("order", "PUBLISH=no"), ("job", "publish=no")):
+        order(2, f"what is `{words[1]}`?", *words)
+    order(0, "", "order", f"REQUEST=PUT /v1/models/{MODEL}/traffic", 'BODY={\n"live": 1\n}')
+    goes_live(1)
+    order(0, "", "order", f"REQUEST=PUT /v1/models/{MODEL}/traffic", 'BODY={"live": 2}')
+    ecs.status = "RUNNING"
+    order(1, "after 20 seconds the task is RUNNING", "order", WAIT_S="20")
+    ecs.status = "STOPPED"
+    told("run.sh: refuses words that it would pass over, takes a body of several lines, and waits no longer than it may")
 
     names = {"host": "a", "job": "b"}
     images = {
@@ -342,10 +435,24 @@ def on_aws(house, github, ecs, passes, fails, goes_live, token):
     }
     for name in names:
         house.aws("ecr", "create-repository", "--repository-name", ecs.installation["repositories"][name].split("/", 1)[1])
-    given = {"what": "host", "image": images["host"], "job_image": images["job"]}
+    # A tag beside a digest is what a release's page shows to whoever copies it from there.
+    given = {"what": "host", "image": images["host"].replace("@", ":v1.0.0@"), "job_image": images["job"]}
+
+    def built(ref="refs/tags/v1.0.0", **commits):
+        """Says which commits the images are of, by their labels and by who attests it."""
+        (house.work / "revisions.json").write_text(json.dumps({f"sha256:{names[name] * 64}": commit for name, commit in commits.items()}))
+        github.attested.write_text("".join(attestation(names[name] * 64, "release", ref, "c" * 40) for name in names))
+
+    github.attested.write_text("")
+    built(host="c" * 40)
+    fails("host", "does not say which commit", "deploy", **given)
+    built(host="c" * 40, job="d" * 40)
+    fails("host", "not of one release", "deploy", **given)
+    built(host="d" * 40, job="d" * 40)
     fails("host", "no attestation", "deploy", **given)
-    with open(github.attested, "a") as lines:
-        lines.writelines(f"{letter * 64} release.yml\n" for letter in names.values())
+    built("refs/heads/version", host="c" * 40, job="c" * 40)
+    fails("host", "no attestation", "deploy", **given)
+    built(host="c" * 40, job="c" * 40)
     passes("deploy", **given)
     there = {name: f"{ecs.installation['repositories'][name]}@sha256:{letter * 64}" for name, letter in names.items()}
     copied = (house.work / "copied").read_text().splitlines()
@@ -355,11 +462,11 @@ def on_aws(house, github, ecs, passes, fails, goes_live, token):
     if (ran["host"], ran["round"], ran["publish"], ran["seed"]) != (there["host"], there["job"], there["job"], there["job"]):
         house.fail(f"rolled out was {ran}")
     allowed = house.resources['aws_iam_role_policy.github["deploy"]']["policy"]
-    for action in sorted(ecs.asked):
+    for action in sorted(ecs.asked | {"logs:GetLogEvents"}):
         if f'"{action}"' not in allowed:
             house.fail(f"the role of the workflow lacks {action}")
     fails("host", "host, job or aws-cli", "deploy", what="host", image=images["host"])
-    told(f"deploy, host on AWS: both images by their digests, into ECR and onto ECS; {len(ecs.asked)} actions of ECS, all of them the role's")
+    told(f"deploy, host on AWS: both images, of one release that a tag made, into ECR and onto ECS; {len(ecs.asked)} actions of ECS, all the role's")
 
 
 if __name__ == "__main__":
