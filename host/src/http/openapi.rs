@@ -1,6 +1,6 @@
 //! The description of the API in OpenAPI 3.1, made from the list of routes and from the types that they answer with.
 //!
-//! Read in this order: what there is to say of a route (here), [`shapes`], [`page`].
+//! Read in this order: what there is to say of a route (here), [`shapes`], [`mod@page`].
 
 mod page;
 mod shapes;
