@@ -19,7 +19,7 @@ use crate::ask::{HostArgs, Said};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The version stays pinned, whatever newer one is approved, until traffic is set anew (PUT /v1/models/MODEL/traffic with {}).
-Exit code 0: it answers now; 1: nothing changed, and the reason is told. A second rollback goes further back.
+Exit code 0: it answers now; 1: it was not carried out, or no version is live after it, and the reason is told. A second rollback goes further back.
 
 Example, in a container of the host, with a token of the role admin on standard input:
   countersign rollback credit-risk --token-file - < admin.token")]
