@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use contract::file::{self, Links};
 use contract::seal::refusal::printable;
 use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use ureq::http::{Request, Response};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::resolver::DefaultResolver;
@@ -20,8 +18,8 @@ use ureq::{Agent, AsSendBody, Body, Proxy};
 
 use pinned::Pinned;
 
-/// The most bytes of a certificate chain.
-const PEM_BYTES_MAX: u64 = 1 << 20;
+use crate::http::tls;
+
 /// The most bytes of a host's answer that are read: thousands of versions.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
 
@@ -132,9 +130,8 @@ pub struct Said {
 
 /// Reads the first certificate of a chain, which is the host's own.
 fn certificate(path: &Path) -> anyhow::Result<CertificateDer<'static>> {
-    let shown = || format!("--tls-cert {}", path.display());
-    let bytes = file::read(path, PEM_BYTES_MAX, Links::Follow).with_context(shown)?;
-    CertificateDer::from_pem_slice(&bytes).with_context(|| format!("{} holds no certificate in PEM", shown()))
+    let chain = tls::chain(path).context("--tls-cert")?;
+    chain.into_iter().next().context("a chain has a certificate")
 }
 
 /// Gives the host on this machine; one that listens on all addresses is there by the loopback one.

@@ -102,16 +102,24 @@ impl ResolvesServerCert for Certificates {
 }
 
 fn load(chain_path: &Path, key_path: &Path) -> Result<CertifiedKey, TlsError> {
-    let read = |path: &Path| {
-        let bytes = file::read(path, PEM_BYTES_MAX, Links::Follow);
-        bytes.map_err(|cause| TlsError::Read { path: path.to_owned(), cause })
-    };
-    let no_pem = |path: &Path, wanted, cause| TlsError::Pem { path: path.to_owned(), wanted, cause };
-    let chain = CertificateDer::pem_slice_iter(&read(chain_path)?).collect::<Result<Vec<_>, _>>();
-    let chain = chain.and_then(|chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) });
-    let chain = chain.map_err(|cause| no_pem(chain_path, "certificate", cause))?;
+    let chain = chain(chain_path)?;
     let key = PrivateKeyDer::from_pem_slice(&read(key_path)?);
-    let key = key.map_err(|cause| no_pem(key_path, "private key", cause))?;
+    let key = key.map_err(|cause| TlsError::Pem { path: key_path.to_owned(), wanted: "private key", cause })?;
     let pair = CertifiedKey::from_der(chain, key, &ring::default_provider());
     pair.map_err(|cause| TlsError::Pair { chain: chain_path.to_owned(), key: key_path.to_owned(), cause })
+}
+
+/// Reads a chain of certificates, of which there is one at least.
+///
+/// # Errors
+/// [`TlsError`].
+pub fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let chain = CertificateDer::pem_slice_iter(&read(path)?).collect::<Result<Vec<_>, _>>();
+    let chain = chain.and_then(|chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) });
+    chain.map_err(|cause| TlsError::Pem { path: path.to_owned(), wanted: "certificate", cause })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    let bytes = file::read(path, PEM_BYTES_MAX, Links::Follow);
+    bytes.map_err(|cause| TlsError::Read { path: path.to_owned(), cause })
 }
