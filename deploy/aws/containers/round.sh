@@ -1,8 +1,7 @@
 # One round of the job: the features of all loans, and a candidate if one is due.
 set -eu
 cd /var/lib/countersign
-# A value that was put from a file has its last line's end, and one is all that a key may have.
-(umask 077 && printf '%s\n' "$(printf '%s' "$JOB_KEY")" >/run/keys/job.pem)
+(umask 077 && printf '%s\n' "$JOB_KEY" >/run/keys/job.pem)
 unset JOB_KEY
 
 # Where the loans are refused (exit code 3) the round ends here, and the host keeps the features that it has.
